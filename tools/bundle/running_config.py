@@ -1,8 +1,8 @@
 """The configuration of the bundle workflow that is running now, found from inside one of its components.
 
-A component of a configuration is built by `monai.bundle.ConfigWorkflow`, which does not tell it so. Two of ours must know:
-the check of override names and the record of a run. Both run below `ConfigWorkflow` on the call stack, so that is where to
-look.
+A component of a configuration is built by `monai.bundle.ConfigWorkflow`, which does not tell it so. Two of ours must
+know: the check of override names and the record of a run. Both run below `ConfigWorkflow` on the call stack, so that is
+where to look.
 """
 
 import inspect

@@ -1,8 +1,8 @@
 """2D training slices drawn from 3D volumes that are read and resampled once.
 
-An epoch takes ``slices_per_volume`` slices of every volume, a set share of them with target. Which slice, where the window
-lies and how it is augmented depend on nothing but (seed, epoch, index), so that a resumed run sees what an uninterrupted one
-would have seen.
+An epoch takes ``slices_per_volume`` slices of every volume, a set share of them with target. Which slice, where the
+window lies and how it is augmented depend on nothing but (seed, epoch, index), so that a resumed run sees what an
+uninterrupted one would have seen.
 """
 
 import logging
@@ -33,7 +33,7 @@ class SliceDataset(Dataset):
         data: items with ``image`` and ``label`` file names.
         transform: item -> ``{"image": (C, X, Y, Z) in [0, 1], "label": (1, X, Y, Z)}`` on the training grid,
             deterministic; what it returns is cached.
-        slice_transform: random transform of ``{"image": (n * C, *img_size), "label": (1, *img_size)}`` with n neighbours.
+        slice_transform: random transform of ``{"image": (n * C, *img_size), "label": (1, *img_size)}``, n neighbours.
         img_size: pixels of a slice; the window is centred on the body and moved at random where the body is larger.
         window_hu: HU at 0 and 1 of the first image channel, by which the body is found.
         slices_per_volume: slices of each volume in an epoch.
@@ -126,7 +126,7 @@ class SliceIndex:
         return int(rng.choice(kinds[0] or kinds[1]))
 
     def corner(self, rng: np.random.Generator, size: tuple[int, ...], label: torch.Tensor) -> tuple[int, int]:
-        """Return the first pixel of a window: centred on the body; in a larger body anywhere, but on a target if any."""
+        """Return the first pixel of a window: centred on the body; in a larger body anywhere, on a target if any."""
         points = torch.nonzero(label)
         target = points[int(rng.integers(len(points)))].tolist() if len(points) else None
         corner = []
@@ -159,7 +159,7 @@ def compact(item: dict[str, Any]) -> dict[str, torch.Tensor]:
 
 
 def cache_gigabytes(data: Sequence[dict[str, Any]]) -> float:
-    """Return an upper bound of the cache: every voxel of the headers at three bytes (resampling mostly shrinks them)."""
+    """Return an upper bound of the cache: every voxel of the headers at three bytes (resampling mostly shrinks it)."""
     voxels = 0
     for item in data:
         if Path(item["image"]).is_file():
