@@ -1,0 +1,253 @@
+"""No step on numbers that are not finite."""
+
+import logging
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from ignite.engine import Engine, Events
+from monai.data import MetaTensor
+from monai.engines.utils import IterationEvents
+from monai.utils import CommonKeys as Keys
+from torch import nn
+from torch.optim import Optimizer
+
+from .accumulation import closes_window, opens_window
+from .gradient_window import GradientWindow
+from .guarded_step import KnownOutcome, NoStep
+from .handler_states import register
+from .incident_log import IncidentLog, bad_samples, file_names, pick, slice_numbers, statistic
+
+logger = logging.getLogger(__name__)
+
+KINDS = ("image", "label", "logits", "loss", "gradient")
+CAUSES = {
+    "image": "the image files hold NaN or Inf, or a transform divides by zero: convert them again or drop them",
+    "label": "the label files hold NaN or Inf: convert them again or drop them",
+    "logits": "the network's output is not finite: lower the learning rate, or use bfloat16 instead of float16",
+    "loss": "the loss overflows: lower the learning rate, or compute the loss in float32",
+    "gradient": "the gradients overflow: lower the learning rate, or use bfloat16 or float32 instead of float16",
+}
+
+
+class StabilityGuard:
+    """Leave out every micro-batch whose image, label, logits, loss or gradient is not finite, and clip the others.
+
+    Leaving out means: no optimiser step (no weight decay, no momentum), all buffers of the network (BatchNorm's
+    statistics) and the scale of a GradScaler as before, the rest of an accumulation window kept, the same decision on
+    all ranks. Each incident is one line of ``<output_dir>/incidents.jsonl``; the number of them is
+    ``engine.state.incidents`` and the metric ``incidents``. A gradient that overflows while a GradScaler looks for its
+    scale (above 1) is no incident.
+
+    The cost is two host syncs an iteration: one for the loss with all flags, one for the gradient norm. What they
+    brought is left in ``engine.state``: ``loss_value`` and ``grad_norm`` (floats, the latter before clipping) and
+    ``step_skipped``.
+
+    Args:
+        network: its buffers are guarded; may be wrapped in DistributedDataParallel.
+        optimizer: of the trainer.
+        output_dir: folder of ``incidents.jsonl``.
+        max_grad_norm: gradients are scaled down to this norm, after unscaling; None does not clip.
+        max_in_a_row: so many bad micro-batches in a row stop the run.
+
+    Raises:
+        FloatingPointError: after ``max_in_a_row``, with counts, files, causes and what to do.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        optimizer: Optimizer,
+        output_dir: str | Path,
+        max_grad_norm: float | None = 0.5,
+        max_in_a_row: int = 10,
+    ) -> None:
+        broken = [f"max_grad_norm must be above 0, got {max_grad_norm}; None does not clip"] * (
+            max_grad_norm is not None and not max_grad_norm > 0
+        ) + [f"max_in_a_row must be at least 1, got {max_in_a_row}"] * (max_in_a_row < 1)
+        if broken:
+            raise ValueError("; ".join(broken))
+        self.network = network
+        self.optimizer = optimizer
+        self.log = IncidentLog(output_dir)
+        self.max_grad_norm = max_grad_norm
+        self.max_in_a_row = max_in_a_row
+        self.incidents = self.in_a_row = 0
+        self.counts = dict.fromkeys(KINDS, 0)
+        self.recent_files: list[str] = []
+
+    def attach(self, engine: Engine) -> None:
+        """Attach to a MONAI SupervisedTrainer."""
+        register(engine, "stability_guard", self)
+        engine.add_event_handler(Events.STARTED, self._prepare)
+        engine.add_event_handler(Events.ITERATION_STARTED, self._begin)
+        engine.add_event_handler(IterationEvents.LOSS_COMPLETED, self._check_loss)
+        engine.add_event_handler(IterationEvents.BACKWARD_COMPLETED, self._finish)
+        engine.add_event_handler(IterationEvents.MODEL_COMPLETED, self._restore_engine)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Counters."""
+        return {"incidents": self.incidents, "in_a_row": self.in_a_row, "counts": dict(self.counts)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Count on from where the saved run was."""
+        self.incidents, self.in_a_row = state["incidents"], state["in_a_row"]
+        self.counts = dict.fromkeys(KINDS, 0) | dict(state["counts"])
+
+    def _prepare(self, engine: Engine) -> None:
+        self.window = GradientWindow(self.optimizer)
+        self.buffers = list(self.network.buffers())
+        self.saved_buffers = [torch.empty_like(buffer) for buffer in self.buffers]
+        self.stand_in = False
+        self._publish(engine)
+
+    def _publish(self, engine: Engine) -> None:
+        engine.state.incidents = engine.state.metrics["incidents"] = self.incidents
+
+    def _begin(self, engine: Engine) -> None:
+        """ITERATION_STARTED: remember what the forward pass may spoil."""
+        self._restore_engine(engine)
+        self._publish(engine)
+        engine.state.step_skipped = self.bad = False
+        if opens_window(engine):
+            self.window.open()
+        if self.buffers:
+            torch._foreach_copy_(self.saved_buffers, self.buffers)
+
+    def _check_loss(self, engine: Engine) -> None:
+        """LOSS_COMPLETED: the first sync; a bad loss is replaced by one that reaches no parameter."""
+        output = engine.state.output
+        loss = output[Keys.LOSS]
+        flags = torch.stack([flag.to(loss.device) for flag in self._flags(engine)])
+        anywhere = flags.max()
+        if dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1:
+            dist.all_reduce(anywhere, op=dist.ReduceOp.MAX)
+        numbers = torch.cat([loss.detach().float().reshape(1), anywhere.reshape(1), flags])
+        engine.state.loss_value, bad, *here = numbers.tolist()
+        self.bad = bad > 0
+        if self.bad:
+            self._report(engine, [kind for kind, flag in zip(KINDS, here, strict=False) if flag])
+            output[Keys.LOSS] = torch.zeros((), device=loss.device, requires_grad=True)
+        elif getattr(engine, "accumulation_steps", 1) > 1:
+            self.window.set_aside()
+
+    def _flags(self, engine: Engine) -> list[torch.Tensor]:
+        """One scalar for each of the kinds but the last, above 0 where something is not finite; no sync."""
+        output = engine.state.output
+        zero = torch.zeros((), device=output[Keys.LOSS].device)
+        flags = [_is_bad(output.get(key), zero) for key in (Keys.IMAGE, Keys.LABEL)]
+        left_out = getattr(engine.loss_function, "bad_samples", None)
+        flags.append(zero if left_out is None else torch.as_tensor(left_out).float().sum())
+        flags.append(_is_bad(output[Keys.LOSS], zero))
+        return flags
+
+    def _finish(self, engine: Engine) -> None:
+        """BACKWARD_COMPLETED: the second sync, then let the optimiser step, or not."""
+        if not self.bad:
+            self._check_gradients(engine)
+        if self.bad:
+            self._undo(engine)
+        else:
+            self.in_a_row = 0
+        if closes_window(engine):
+            self._close(engine)
+
+    def _check_gradients(self, engine: Engine) -> None:
+        window, scaler = self.window, engine.scaler
+        window.merge()
+        if window.overflowed:
+            return
+        norm = window.measure()
+        scale = torch.ones_like(norm) if scaler is None else scaler.scale(torch.ones_like(norm))
+        norm_value, scale_value = torch.stack([norm, scale.to(norm)]).tolist()
+        if math.isfinite(norm_value):
+            window.norm = engine.state.grad_norm = norm_value / scale_value
+            window.filled = True
+        elif scale_value > 1:
+            window.overflowed = True
+        else:
+            self.bad = True
+            engine.state.grad_norm = norm_value
+            self._report(engine, ["gradient"])
+            window.roll_back()
+
+    def _close(self, engine: Engine) -> None:
+        """Prepare what the trainer does next with its optimiser and its scaler."""
+        scaler = engine.scaler
+        if not (self.window.filled or self.window.overflowed):
+            self._replace(engine, NoStep(), None if scaler is None else NoStep())
+            return
+        if scaler is not None:
+            scaler.unscale_(self.optimizer)
+            self._replace(engine, engine.optimizer, KnownOutcome(scaler, finite=not self.window.overflowed))
+        if not self.window.overflowed:
+            self.window.clip(self.max_grad_norm)
+
+    def _replace(self, engine: Engine, optimizer: Any, scaler: Any) -> None:
+        self.real = (engine.optimizer, engine.scaler)
+        self.stand_in = True
+        engine.optimizer, engine.scaler = optimizer, scaler
+
+    def _restore_engine(self, engine: Engine) -> None:
+        """MODEL_COMPLETED: give the trainer its own optimiser and scaler back."""
+        if self.stand_in:
+            engine.optimizer, engine.scaler = self.real
+            self.stand_in = False
+
+    def _undo(self, engine: Engine) -> None:
+        """Restore the buffers, and stop the run if it has been enough."""
+        engine.state.step_skipped = True
+        if self.buffers:
+            torch._foreach_copy_(self.buffers, self.saved_buffers)
+        if self.in_a_row >= self.max_in_a_row:
+            raise FloatingPointError(self._explain())
+
+    def _report(self, engine: Engine, kinds: list[str]) -> None:
+        """Count an incident on all ranks, and write it on those where something was not finite."""
+        self.incidents += 1
+        self.in_a_row += 1
+        self._publish(engine)
+        if not kinds:
+            return
+        self.counts[kinds[0]] += 1
+        batch, state = engine.state.batch, engine.state
+        found = self._describe(engine, kinds[0])
+        places = found.pop("samples", [])
+        files = pick(file_names(batch), places)
+        self.recent_files = (self.recent_files + [name for name in files if name not in self.recent_files])[-5:]
+        incident = self.log.write(
+            epoch=state.epoch, iteration=state.iteration, kind=kinds[0], kinds=kinds, rank=state.rank, files=files,
+            slices=pick(slice_numbers(batch), places), loss=state.loss_value, in_a_row=self.in_a_row, **found,
+        )  # fmt: skip
+        logger.warning("step skipped: %s", incident)
+
+    def _describe(self, engine: Engine, kind: str) -> dict[str, Any]:
+        output = engine.state.output
+        if kind == "gradient":
+            grads = [p.grad.detach().flatten() for p in self.window.parameters if p.grad is not None]
+            return statistic(torch.cat(grads)) | {"grad_norm": engine.state.grad_norm}
+        if kind == "loss":
+            return statistic(output[Keys.PRED])
+        tensor = output[{"image": Keys.IMAGE, "label": Keys.LABEL, "logits": Keys.PRED}[kind]]
+        return statistic(tensor) | {"samples": bad_samples(tensor)}
+
+    def _explain(self) -> str:
+        seen = {kind: count for kind, count in self.counts.items() if count}
+        causes = "; ".join(f"{kind}: {CAUSES[kind]}" for kind in seen)
+        files = ", ".join(self.recent_files) or "unknown (on another rank, or the batch has no 'file' entry)"
+        return (
+            f"{self.in_a_row} steps in a row were not finite (limit {self.max_in_a_row}; {self.incidents} in the whole "
+            f"run; by kind: {seen}). Last files: {files}. Likely causes: {causes}. "
+            f"Every incident is in {self.log.path}; the weights are those of the last good step."
+        )
+
+
+def _is_bad(tensor: torch.Tensor | None, zero: torch.Tensor) -> torch.Tensor:
+    """1 where some value is not finite, else 0, without a sync."""
+    if not isinstance(tensor, torch.Tensor):
+        return zero
+    plain = tensor.as_tensor() if isinstance(tensor, MetaTensor) else tensor
+    return (~torch.isfinite(plain.detach()).all()).float()
