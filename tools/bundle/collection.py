@@ -1,0 +1,40 @@
+"""The bundles of this repository and the facts their metadata state."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+BUNDLES = REPOSITORY / "bundles"
+
+
+def bundle_names() -> list[str]:
+    """Return the names of all bundles, sorted."""
+    return sorted(path.parents[1].name for path in BUNDLES.glob("*/configs/metadata.json"))
+
+
+def bundle_folder(name: str) -> Path:
+    """Return the folder of a bundle.
+
+    Raises:
+        ValueError: for an unknown name, listing those there are.
+    """
+    if name not in bundle_names():
+        raise ValueError(f"unknown bundle '{name}'; those there are: {', '.join(bundle_names())}")
+    return BUNDLES / name
+
+
+def metadata(name: str) -> dict[str, Any]:
+    """Return the facts of a bundle."""
+    return json.loads((bundle_folder(name) / "configs" / "metadata.json").read_text(encoding="utf-8"))
+
+
+def listing() -> str:
+    """Return one line a bundle: name, version, task, and whether weights are there."""
+    rows = [("bundle", "version", "weights", "task")]
+    for name in bundle_names():
+        facts = metadata(name)
+        weights = "trained here" if (BUNDLES / name / "models" / "model.pt").is_file() else "none yet"
+        rows.append((name, facts["version"], weights, facts["task"]))
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    return "\n".join("  ".join([*(row[c].ljust(widths[c]) for c in range(3)), row[3]]) for row in rows)

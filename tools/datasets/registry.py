@@ -1,0 +1,44 @@
+"""The data sets that can be converted, by name: one row each, imported only when used."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+
+
+@dataclass(frozen=True)
+class DatasetEntry:
+    """Where the converter and the phantom of a data set are, and what its raw form looks like."""
+
+    module: str
+    phantom_module: str
+    raw_form: str
+    source: str
+
+    def prepare(self) -> Callable:
+        """Return the converter, ``prepare(source, output, ...)``."""
+        return import_module(f".{self.module}", __package__).prepare
+
+    def write_phantom(self) -> Callable:
+        """Return the phantom writer, ``write_phantom(folder, patients=, grade=, seed=)``."""
+        return import_module(f".{self.phantom_module}", __package__).write_phantom
+
+
+DATASETS = {
+    "nsclc_radiomics": DatasetEntry(
+        module="nsclc_radiomics",
+        phantom_module="nsclc_phantom",
+        raw_form="DICOM CT with RTSTRUCT or SEG, in any folders",
+        source="https://doi.org/10.7937/K9/TCIA.2015.PF0M9REI",
+    ),
+}
+
+
+def dataset_entry(name: str) -> DatasetEntry:
+    """Return the entry of a data set.
+
+    Raises:
+        ValueError: for an unknown name, listing those there are.
+    """
+    if name not in DATASETS:
+        raise ValueError(f"unknown data set '{name}'; those there are: {', '.join(sorted(DATASETS))}")
+    return DATASETS[name]

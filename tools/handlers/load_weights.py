@@ -1,0 +1,40 @@
+"""Load a network's weights before a run, and say what to do when there are none."""
+
+from pathlib import Path
+
+from ignite.engine import Engine, Events
+from monai.handlers import CheckpointLoader
+from torch import nn
+
+
+class LoadWeights:
+    """Load a state dictionary into a network when the engine starts, through MONAI's loader (``weights_only``).
+
+    Args:
+        load_path: file with a state dictionary, as training writes it to ``model.pt``.
+        network: the network to fill.
+        enabled: False leaves the network as it was initialised.
+
+    Raises:
+        FileNotFoundError: when the engine starts and the file is missing.
+    """
+
+    def __init__(self, load_path: str, network: nn.Module, enabled: bool = True) -> None:
+        self.load_path = Path(load_path)
+        self.network = network
+        self.enabled = enabled
+
+    def attach(self, engine: Engine) -> None:
+        """Register with an engine."""
+        if self.enabled:
+            engine.add_event_handler(Events.STARTED, self)
+
+    def __call__(self, engine: Engine) -> None:
+        """Load the file."""
+        if not self.load_path.is_file():
+            raise FileNotFoundError(
+                f"no weights at {self.load_path.resolve()}: train first (configs/train.json writes them), name another "
+                "folder with --ckpt_dir, or pass --load_pretrain false to run the untrained network"
+            )
+        device = next(self.network.parameters()).device
+        CheckpointLoader(str(self.load_path), {"model": self.network}, map_location=device)(engine)
