@@ -14,7 +14,7 @@ from monai.bundle.utils import DEFAULT_EXP_MGMT_SETTINGS
 from .running_config import running_workflow
 
 # what MONAI's own experiment tracking adds to a configuration
-TRACKING_KEYS = {*DEFAULT_EXP_MGMT_SETTINGS["configs"], "save_execute_config"}
+TRACKING_KEYS = {key for settings in DEFAULT_EXP_MGMT_SETTINGS.values() for key in settings["configs"]}
 REFERENCE = re.compile(r"@([A-Za-z_]\w*)")
 MOST_USED = {"dataset_dir", "max_epochs", "batch_size", "learning_rate", "output_dir", "ckpt_dir"}
 LONGEST_LAST_LINE = 600
