@@ -61,6 +61,8 @@ def _draw_body(chest: Chest, grid: Grid, rng: np.random.Generator) -> None:
     body = (1 - radius) * np.float32(b) + wobble
     couch = 4 - np.abs(y - (b + 7 - x * x / 2200))
     paint(chest.image, np.minimum(couch, 0.62 * a - np.abs(x)) + 0 * z, -450.0, edge)
+    shell = 1.5 - np.abs(y - (b + 26 - x * x / 1400))
+    paint(chest.image, np.minimum(shell, 0.8 * a - np.abs(x)) + 0 * z, 150.0, edge)
     paint(chest.image, body, 10.0, edge)  # skin
     paint(chest.image, body - 2.5, FAT_HU, edge)
     muscle = smooth_noise(grid, 14, rng) * 9 + chest.tissue_hu + 8
@@ -80,9 +82,9 @@ def _lungs(chest: Chest, grid: Grid, heart: np.ndarray, rng: np.random.Generator
     taper = np.sqrt(np.clip(1 - np.clip((t - 0.45) / 0.56, 0, 1) ** 2.4, 0.0, 1)) ** 0.8
     both = np.full(grid.shape, -1e3, np.float32)
     for side in (-1, 1):
-        cx, ax, by = 0.475 * a, 0.375 * a, 0.74 * b
-        u, v = (x * side - cx * (0.35 + 0.65 * taper)) / (ax * taper + 1), (y + 0.02 * b) / (by * taper + 1)
-        radius = (np.abs(u) ** 2.3 + np.abs(v) ** 2.3) ** (1 / 2.3)
+        cx, ax, by = 0.47 * a, 0.385 * a, 0.75 * b
+        u, v = (x * side - cx * (0.35 + 0.65 * taper)) / (ax * taper + 1), (y - 0.03 * b) / (by * taper + 1)
+        radius = (np.abs(u) ** 2.7 + np.abs(v) ** 2.7) ** (1 / 2.7)
         lung = (1 - radius) * (ax * taper)
         dome = chest.base + (0.30 if side < 0 else 0.24) * h * np.clip(1 - u * u - 0.8 * (v + 0.15) ** 2, 0, 1)
         both = np.maximum(both, np.minimum(lung, (z - dome) * 0.8))
@@ -98,7 +100,7 @@ def _draw_mediastinum(chest: Chest, grid: Grid, heart: np.ndarray, rng: np.rando
     organs = tissue + 10 + smooth_noise(grid, 30, rng) * 5
     paint(chest.image, below, organs, edge)
     fat = smooth_noise(grid, 17, rng)
-    paint(chest.image, middle, np.where(fat > 0.75, -85.0, tissue).astype(np.float32), edge * 2)
+    paint(chest.image, middle, np.where(fat > 0.45, -85.0, tissue).astype(np.float32), edge * 2)
     paint(chest.image, heart, tissue + 6 + smooth_noise(grid, 25, rng) * 6, edge * 1.5)
     top = chest.base + 0.72 * chest.height
     for centre, radius, ceiling in (((0.43 * b, 0.14 * a), 12.0, top), ((-0.3 * b, -0.06 * a), 15.0, top),

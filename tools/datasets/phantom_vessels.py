@@ -34,7 +34,7 @@ def grow_tree(root: np.ndarray, targets: np.ndarray, rng: np.random.Generator, s
     nodes, parents = [np.asarray(root, float)], [0]
     for target in targets[np.argsort(np.linalg.norm(targets - root, axis=1))]:
         known = np.array(nodes)
-        detour = np.linalg.norm(known - target, axis=1) + 0.15 * np.linalg.norm(known - root, axis=1)
+        detour = np.linalg.norm(known - target, axis=1) + 0.4 * np.linalg.norm(known - root, axis=1)
         at = int(np.argmin(detour))
         way = target - known[at]
         steps = max(1, int(np.linalg.norm(way) / step_mm))
@@ -67,7 +67,7 @@ def _targets(chest: Chest, grid: Grid, side: int, count: int, rng: np.random.Gen
 def draw_vessels(
     chest: Chest, grid: Grid, share: float, tips: int, rng: np.random.Generator, thickest_mm: float = 7.0
 ) -> list[Tree]:
-    """Draw in each lung a vessel tree of `tips` ends that fills `share` of it, and a few bronchi; return the vessels."""
+    """Draw in each lung a vessel tree of `tips` ends that fills `share` of it, and some bronchi; return the vessels."""
     voxel = float(np.prod(grid.spacing))
     trees = []
     for side in (-1, 1):
