@@ -215,3 +215,16 @@ def test_wrong_arguments_are_named():
         run(patient(), lambda x: x[:, :, ::2, ::2], img_size=(64, 48))
     with pytest.raises(ValueError, match=r"with voxels in it at a time, got shape \(1, 1, 8, 8, 0\)"):
         run(torch.zeros(1, 1, 8, 8, 0), small_net())
+
+
+def test_arms_in_one_slice_cost_no_window_in_the_others():
+    volume = patient(shape=(120, 70, 5))
+    volume[0, 0, 2:100, 26:38, 4] = 0.7
+    inferer = BodySliceInferer(img_size=(64, 48))
+    with torch.no_grad():
+        logits = inferer(volume, small_net())
+        whole = BodySliceInferer(img_size=(120, 70))(volume, small_net())
+    assert inferer.last_windows[0] == 4 + 2
+    inside = body_of(volume) & (volume[0, 0] > 0)
+    inside[..., 4] = False
+    assert torch.allclose(logits[0, 0][inside], whole[0, 0][inside], atol=1e-5)

@@ -10,16 +10,18 @@ import torch.nn.functional as F
 from monai.data import MetaTensor
 from monai.inferers import Inferer
 
-from ..transforms.body_mask import CELL_PIXELS, body_box, body_mask, body_threshold
+from ..transforms.body_mask import CELL_PIXELS, body_box, body_mask, body_threshold, slice_boxes
 from ..transforms.neighbour_slices import neighbour_indices, stack_neighbours
-from .window_grid import Window, window_grid
+from .window_grid import Window, axis_starts, outer_windows, window_grid
+
+Job = tuple[Window, int]
 
 
 class BodySliceInferer(Inferer):
     """Run a 2D network over the slices of a volume in windows that are centred on the body.
 
-    One window holds the body in most scans; where the body is larger, windows slide over it and are blended by linear
-    weights. Slices are sent to the network's device in batches. Windows without a cell of body (see
+    One window holds the body in most slices; where the body is larger, windows slide over it and are blended by linear
+    weights. Windows are sent to the network's device in batches. Windows without a cell of body (see
     :func:`tools.transforms.body_mask.body_mask`) are skipped, and so is everything beyond the windows: those voxels get
     ``background_logit``. Voxels of the body get the same logits with skipping and without it.
 
@@ -88,102 +90,103 @@ class BodySliceInferer(Inferer):
         volume = (inputs.as_tensor() if isinstance(inputs, MetaTensor) else inputs)[0]
         jobs = self._jobs(volume)
         output = torch.empty(0)
-        for window, slices in self._with_progress(jobs):
-            logits = self._forward(volume, window, slices, network, *args, **kwargs).to(volume.device, torch.float32)
+        for batch in self._batches(jobs):
+            logits = self._forward(volume, batch, network, *args, **kwargs).to(volume.device, torch.float32)
             if not output.numel():
                 output = self._background(logits.shape[1], volume, jobs)
-            self._paste(output, logits, window, slices)
+            for answer, (window, position) in zip(logits, batch, strict=True):
+                self._paste(output[..., position], answer, window)
         return _like(inputs, output[None])
 
-    def _jobs(self, volume: torch.Tensor) -> list[tuple[Window, torch.Tensor]]:
-        """Return the batches: a window and the indices of at most ``batch_size`` slices to run it on."""
-        plane, depth = (volume.shape[1], volume.shape[2]), volume.shape[3]
+    def _jobs(self, volume: torch.Tensor) -> list[Job]:
+        """Return the windows to look at, each with the slice it lies in."""
+        plane = (volume.shape[1], volume.shape[2])
         mask = body_mask(volume[0], self.threshold)
-        box = body_box(mask, plane)
-        windows = window_grid(box, plane, self.img_size, self.overlap, whole_plane=not self.skip_outside_body)
-        jobs = []
-        for window in windows:
-            wanted = torch.arange(depth)
+        whole = body_box(mask, plane)
+        grids: dict[Any, tuple[list[Window], list[Window]]] = {}
+        jobs: list[Job] = []
+        covering = 0
+        for position, box in enumerate(slice_boxes(mask, plane)):
+            starts = tuple(map(axis_starts, box or whole, whole, self.img_size, (self.overlap, self.overlap)))
+            if starts not in grids:
+                grids[starts] = (window_grid(starts, self.img_size), outer_windows(starts, self.img_size, plane))
+            inner, outer = grids[starts]
+            covering += len(inner) + len(outer)
             if self.skip_outside_body:
-                wanted = wanted[self._has_body(mask, window)]
-            jobs += [(window, part) for part in wanted.split(self.batch_size) if len(part)]
-        everywhere = window_grid(box, plane, self.img_size, self.overlap, whole_plane=True)
-        self.last_windows = (sum(len(slices) for _, slices in jobs), len(everywhere) * depth)
+                jobs += [(window, position) for window in inner if self._has_body(mask[..., position], window)]
+            else:
+                jobs += [(window, position) for window in inner + outer]
+        self.last_windows = (len(jobs), covering)
         return jobs
 
-    def _has_body(self, mask: torch.Tensor, window: Window) -> torch.Tensor:
-        """Return for each slice (Z) whether the window holds a cell of the body."""
-        ranges = [
+    def _has_body(self, cells: torch.Tensor, window: Window) -> bool:
+        """Return whether the window holds a cell of the body in its slice."""
+        rows, columns = (
             slice(max(start, 0) // CELL_PIXELS, max(-(-(start + length) // CELL_PIXELS), 0))
             for start, length in zip(window.start, self.img_size, strict=True)
-        ]
-        return mask[ranges[0], ranges[1]].any(dim=0).any(dim=0)
+        )
+        return bool(cells[rows, columns].any())
 
     def _forward(
-        self, volume: torch.Tensor, window: Window, slices: torch.Tensor, network: Callable, *args: Any, **kwargs: Any
+        self, volume: torch.Tensor, batch: list[Job], network: Callable, *args: Any, **kwargs: Any
     ) -> torch.Tensor:
-        """Return the logits (N, out, *img_size) of one window in the given slices, air where it leaves the volume."""
-        rows, columns, padding = self._cut(window, volume)
-        stack = stack_neighbours(volume[:, rows, columns], slices, self.neighbour_slices)
-        stack = F.pad(stack, padding) if any(padding) else stack
-        logits = network(stack.to(_device_of(network, volume)), *args, **kwargs)
+        """Return the logits (N, out, *img_size) of a batch of windows, with air where they leave the volume."""
+        stacks = []
+        for window, position in batch:
+            rows, columns, padding = self._cut(window, volume.shape[1:3])
+            stack = stack_neighbours(volume[:, rows, columns], torch.tensor([position]), self.neighbour_slices)
+            stacks.append(F.pad(stack, padding) if any(padding) else stack)
+        inputs = torch.cat(stacks)
+        logits = network(inputs.to(_device_of(network, volume)), *args, **kwargs)
         if not isinstance(logits, torch.Tensor) or logits.ndim != 4 or tuple(logits.shape[2:]) != self.img_size:
             shape = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
             raise ValueError(
-                f"The network must map (N, {stack.shape[1]}, {self.img_size[0]}, {self.img_size[1]}) to logits "
+                f"The network must map (N, {inputs.shape[1]}, {self.img_size[0]}, {self.img_size[1]}) to logits "
                 f"(N, out, {self.img_size[0]}, {self.img_size[1]}), got {shape}."
             )
         return logits
 
-    def _background(self, channels: int, volume: torch.Tensor, jobs: list[tuple[Window, torch.Tensor]]) -> torch.Tensor:
+    def _background(self, channels: int, volume: torch.Tensor, jobs: list[Job]) -> torch.Tensor:
         """Return the output (out, X, Y, Z) before any window: background, or 0 where blended windows are added."""
         value = torch.as_tensor(self.background_logit, dtype=torch.float32, device=volume.device).expand(channels)
-        output = value[:, None, None, None].repeat(1, *volume.shape[1:])
-        for window, slices in jobs:
+        value = value[:, None, None]
+        output = value[..., None].repeat(1, *volume.shape[1:])
+        for window, position in jobs:
             if window.share is not None:
-                rows, columns, _ = self._cut(window, volume)
-                share = self._inside(window, volume).to(volume.device)[None, :, :, None]
-                target = output[:, rows, columns]
-                target[..., slices] -= share * value[:, None, None, None]
+                self._paste(output[..., position], (-value).expand(-1, *self.img_size), window)
         return output
 
-    def _paste(self, output: torch.Tensor, logits: torch.Tensor, window: Window, slices: torch.Tensor) -> None:
-        """Write or, where windows share pixels, add the logits of one window to the output (out, X, Y, Z)."""
-        rows, columns, padding = self._cut(window, output)
-        height, width = rows.stop - rows.start, columns.stop - columns.start
-        kept = logits[:, :, padding[2] : padding[2] + height, padding[0] : padding[0] + width].permute(1, 2, 3, 0)
-        target = output[:, rows, columns]
+    def _paste(self, target: torch.Tensor, logits: torch.Tensor, window: Window) -> None:
+        """Write logits (out, *img_size) to the slice ``target`` (out, X, Y); add them where windows share pixels."""
+        rows, columns, padding = self._cut(window, target.shape[1:])
+        inside = (
+            slice(padding[2], padding[2] + rows.stop - rows.start),
+            slice(padding[0], padding[0] + columns.stop - columns.start),
+        )
+        logits = logits[:, *inside]
         if window.share is None:
-            target[..., slices] = kept
+            target[:, rows, columns] = logits
         else:
-            target[..., slices] += kept * self._inside(window, output).to(kept.device)[None, :, :, None]
+            target[:, rows, columns] += logits * window.share[inside].to(logits.device)
 
-    def _cut(self, window: Window, volume: torch.Tensor) -> tuple[slice, slice, tuple[int, int, int, int]]:
-        """Return the part of (C, X, Y, Z) under a window as two slices, and what to pad, in the order of ``F.pad``."""
+    def _cut(self, window: Window, plane: Sequence[int]) -> tuple[slice, slice, tuple[int, int, int, int]]:
+        """Return the part of a plane (X, Y) under a window, and the padding in the order of ``F.pad``."""
         cuts, padding = [], []
-        for start, length, size in zip(window.start, self.img_size, volume.shape[1:3], strict=True):
+        for start, length, size in zip(window.start, self.img_size, plane, strict=True):
             first, last = max(start, 0), min(start + length, size)
             cuts.append(slice(first, last))
             padding.append((first - start, start + length - last))
         return cuts[0], cuts[1], (*padding[1], *padding[0])
 
-    def _inside(self, window: Window, volume: torch.Tensor) -> torch.Tensor:
-        """Return the share of the window's pixels that lie in the volume."""
-        rows, columns, padding = self._cut(window, volume)
-        top, left = padding[2], padding[0]
-        return window.share[top : top + rows.stop - rows.start, left : left + columns.stop - columns.start]
+    def _batches(self, jobs: list[Job]) -> Iterator[list[Job]]:
+        """Yield the windows ``batch_size`` at a time, with a bar when ``progress`` is set."""
+        starts = range(0, len(jobs), self.batch_size)
+        if self.progress:
+            from tqdm import tqdm
 
-    def _with_progress(self, jobs: list[tuple[Window, torch.Tensor]]) -> Iterator[tuple[Window, torch.Tensor]]:
-        """Yield the batches, with a bar when ``progress`` is set."""
-        if not self.progress:
-            yield from jobs
-            return
-        from tqdm import tqdm
-
-        with tqdm(total=sum(len(slices) for _, slices in jobs), desc="windows", unit="window", leave=False) as bar:
-            for window, slices in jobs:
-                yield window, slices
-                bar.update(len(slices))
+            starts = tqdm(starts, desc="windows", unit="batch", leave=False)
+        for start in starts:
+            yield jobs[start : start + self.batch_size]
 
 
 def _device_of(network: Callable, volume: torch.Tensor) -> torch.device:

@@ -1,4 +1,4 @@
-"""Lay two-dimensional windows over the body, and weigh them where they overlap."""
+"""Lay two-dimensional windows over the body in one slice, and weigh them where they overlap."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from itertools import product
 import torch
 
 from ..transforms.body_mask import centred_start
+
+Box = tuple[tuple[int, int], tuple[int, int]]
 
 
 @dataclass(frozen=True)
@@ -23,67 +25,53 @@ class Window:
     share: torch.Tensor | None
 
 
-def axis_starts(extent: tuple[int, int], length: int, overlap: float) -> list[int]:
-    """Return where windows of ``length`` pixels start so that they cover ``extent`` [start, stop), evenly spread.
+def axis_starts(extent: tuple[int, int], whole: tuple[int, int], length: int, overlap: float) -> tuple[int, ...]:
+    """Return where windows of ``length`` pixels start along one axis to cover the body of a slice.
 
-    One window, centred, when it is large enough; otherwise neighbours share at least ``overlap`` of their length.
+    A slice that fits gets one window, as near as possible to the one centred on the body of the volume. Any other gets
+    windows spread evenly over the body of the volume, neighbours sharing at least ``overlap`` of their length.
+
+    Args:
+        extent: the body in this slice, [start, stop) in pixels.
+        whole: the body in all slices.
+        length: pixels of a window.
+        overlap: in [0, 1).
+
     """
-    size = extent[1] - extent[0]
-    if size <= length:
-        return [centred_start(extent, length)]
+    if extent[1] - extent[0] <= length:
+        return (min(max(centred_start(whole, length), extent[1] - length), extent[0]),)
+    size = whole[1] - whole[0]
     count = 1 + math.ceil((size - length) / (length * (1.0 - overlap)))
-    return [extent[0] + round(index * (size - length) / (count - 1)) for index in range(count)]
+    return tuple(whole[0] + round(index * (size - length) / (count - 1)) for index in range(count))
 
 
-def outer_starts(starts: list[int], length: int, size: int) -> list[int]:
-    """Return the windows beyond ``starts``, edge to edge and without overlap, that cover the rest of [0, size)."""
-    before = range(starts[0] - length, -length, -length)
-    after = range(starts[-1] + length, size, length)
-    return [*before, *after]
+def window_grid(starts: tuple[tuple[int, ...], tuple[int, ...]], img_size: tuple[int, int]) -> list[Window]:
+    """Return the windows that begin at every pair of ``starts`` along X and Y, with their shares where they overlap."""
+    shares = [_ramp(along, length) for along, length in zip(starts, img_size, strict=True)]
+    alone = all(len(along) == 1 for along in starts)
+    return [
+        Window((x, y), None if alone else torch.outer(shares[0][i], shares[1][j]).float())
+        for (i, x), (j, y) in product(enumerate(starts[0]), enumerate(starts[1]))
+    ]
 
 
-def _ramp(starts: list[int], length: int) -> torch.Tensor:
+def outer_windows(
+    starts: tuple[tuple[int, ...], tuple[int, ...]], img_size: tuple[int, int], plane: tuple[int, int]
+) -> list[Window]:
+    """Return windows that cover the rest of a plane without touching a pixel of those at ``starts``."""
+    beyond, along = [], []
+    for first, length, size in zip(starts, img_size, plane, strict=True):
+        end = first[-1] + length
+        beyond.append([*range(first[0] - length, -length, -length), *range(end, size, length)])
+        along.append([*range(first[0], end, length)])
+    corners = [(x, y) for x in beyond[0] for y in along[1] + beyond[1]] + [(x, y) for x in along[0] for y in beyond[1]]
+    return [Window(corner, None) for corner in corners]
+
+
+def _ramp(starts: tuple[int, ...], length: int) -> torch.Tensor:
     """Return the share (len(starts), length) of each window along one axis: linear from edge to middle, sum 1."""
     profile = torch.minimum(torch.arange(1, length + 1), torch.arange(length, 0, -1)).double()
     total = torch.zeros(starts[-1] - starts[0] + length, dtype=torch.float64)
     for start in starts:
         total[start - starts[0] : start - starts[0] + length] += profile
     return torch.stack([profile / total[start - starts[0] : start - starts[0] + length] for start in starts])
-
-
-def window_grid(
-    box: tuple[tuple[int, int], tuple[int, int]],
-    plane: tuple[int, int],
-    img_size: tuple[int, int],
-    overlap: float,
-    whole_plane: bool,
-) -> list[Window]:
-    """Return the windows over the body's ``box``; with ``whole_plane`` also those beyond it, which never overlap them.
-
-    Args:
-        box: pixel ranges of the body along X and Y.
-        plane: pixels of the slice along X and Y.
-        img_size: pixels of a window along X and Y.
-        overlap: smallest share of a window that it has in common with its neighbour, in [0, 1).
-        whole_plane: cover all of the slice.
-
-    """
-    inner = [axis_starts(extent, length, overlap) for extent, length in zip(box, img_size, strict=True)]
-    shares = [_ramp(starts, length) for starts, length in zip(inner, img_size, strict=True)]
-    alone = all(len(starts) == 1 for starts in inner)
-    windows = [
-        Window((x, y), None if alone else torch.outer(shares[0][i], shares[1][j]).float())
-        for (i, x), (j, y) in product(enumerate(inner[0]), enumerate(inner[1]))
-    ]
-    if not whole_plane:
-        return windows
-    outer = [outer_starts(starts, length, size) for starts, length, size in zip(inner, img_size, plane, strict=True)]
-    rows = [(x, y) for x in outer[0] for y in _edge_to_edge(inner[1], outer[1], img_size[1])]
-    columns = [(x, y) for x in _edge_to_edge(inner[0], [], img_size[0]) for y in outer[1]]
-    return windows + [Window(start, None) for start in rows + columns]
-
-
-def _edge_to_edge(inner: list[int], outer: list[int], length: int) -> list[int]:
-    """Return starts without overlap over the stretch of ``inner``, followed by ``outer``."""
-    end = inner[-1] + length
-    return [*range(inner[0], end, length), *outer]

@@ -68,11 +68,20 @@ def _holes(body: np.ndarray, in_plane: np.ndarray) -> np.ndarray:
 
 def body_box(mask: torch.Tensor, size: tuple[int, int]) -> tuple[tuple[int, int], tuple[int, int]]:
     """Return the pixel ranges [start, stop) along X and Y that hold a :func:`body_mask`, within a plane of ``size``."""
+    return _box_of(mask.any(dim=2), size)
+
+
+def slice_boxes(mask: torch.Tensor, size: tuple[int, int]) -> list[tuple[tuple[int, int], tuple[int, int]] | None]:
+    """Return :func:`body_box` of each slice alone, None where a slice holds no body."""
+    return [_box_of(piece, size) if piece.any() else None for piece in mask.unbind(dim=2)]
+
+
+def _box_of(cells: torch.Tensor, size: tuple[int, int]) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Return the pixel ranges that hold the True cells of a plane."""
     ranges = []
     for axis, length in enumerate(size):
-        hit = mask.any(dim=2).any(dim=1 - axis).nonzero().flatten()
-        start, stop = int(hit[0]) * CELL_PIXELS, (int(hit[-1]) + 1) * CELL_PIXELS
-        ranges.append((min(start, length - 1), min(stop, length)))
+        hit = cells.any(dim=1 - axis).nonzero().flatten()
+        ranges.append((int(hit[0]) * CELL_PIXELS, min((int(hit[-1]) + 1) * CELL_PIXELS, length)))
     return ranges[0], ranges[1]
 
 
