@@ -108,9 +108,8 @@ class WarmupCosineLR(LambdaLR):
 
     def state_dict(self) -> dict[str, Any]:
         """Everything but the optimizer, as numbers and lists of numbers."""
-        return {key: value for key, value in self.__dict__.items() if isinstance(value, int | float | list)} | {
-            "lr_lambdas": None
-        }
+        numbers = {key: value for key, value in self.__dict__.items() if isinstance(value, int | float)}
+        return numbers | {"base_lrs": list(self.base_lrs), "_last_lr": list(self._last_lr)}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Continue where ``state_dict`` was taken, and set the rates of the optimizer accordingly.
@@ -124,7 +123,8 @@ class WarmupCosineLR(LambdaLR):
                 f"the state has {len(saved)} parameter groups, the optimizer {len(self.base_lrs)}. "
                 "Build the optimizer as it was, or start afresh."
             )
-        self.__dict__.update({key: value for key, value in state_dict.items() if key != "lr_lambdas"})
+        self.__dict__.update(state_dict)
+        self.base_lrs = list(saved)
         self.lr_lambdas = [partial(self.factor, initial_lr=rate) for rate in self.base_lrs]
         self._set(list(state_dict["_last_lr"]))
 
