@@ -1,0 +1,195 @@
+"""PatientScores: a case worked by hand, the conventions for empty masks, and agreement of two ranks."""
+
+import csv
+import json
+import math
+import socket
+
+import pytest
+import torch
+import torch.multiprocessing as mp
+from ignite.engine import Engine
+from monai.data import MetaTensor
+
+from tools.handlers.patient_scores import PatientScores, overlap_ml
+
+AFFINE = torch.diag(torch.tensor([2.0, 2.5, 4.0, 1.0], dtype=torch.float64))  # 0.02 ml a voxel
+
+
+def volume(*voxels, shape=(4, 5, 6), file="", affine=AFFINE):
+    """Return a binary volume (1, X, Y, Z) with the given voxels set."""
+    mask = torch.zeros(shape)
+    for voxel in voxels:
+        mask[voxel] = 1
+    return MetaTensor(mask[None], affine=affine, meta={"filename_or_obj": file})
+
+
+HAND_PRED = ((0, 0, 0), (0, 1, 0), (1, 1, 3), (2, 2, 5))
+HAND_LABEL = ((0, 0, 0), (0, 1, 0), (0, 2, 0), (3, 3, 3))
+
+
+def engine_with(batches, metric, name="val_mean_dice"):
+    """Return an engine that has run over batches of (pred, label, patient)."""
+
+    def step(engine, batch):
+        engine.state.batch = [{"patient": patient} for _, _, patient in batch]
+        return [{"pred": pred, "label": label} for pred, label, _ in batch]
+
+    engine = Engine(step)
+    metric.attach(engine, name)
+    engine.run(batches)
+    return engine
+
+
+def test_a_case_worked_by_hand(tmp_path):
+    metric = PatientScores(output_dir=tmp_path)
+    engine = engine_with([[(volume(*HAND_PRED), volume(*HAND_LABEL), "a")]], metric)
+    expected = {
+        "val_mean_dice": 0.5,
+        "dice": 0.5,
+        "iou": 2 / 6,
+        "sensitivity": 0.5,
+        "specificity": 114 / 116,
+        "precision": 0.5,
+        "accuracy": 116 / 120,
+        "volume_ml": 0.08,
+        "target_ml": 0.08,
+        "false_positive_ml_on_empty_slices": 0.02,
+        "n_patients": 1,
+        "n_empty": 0,
+    }
+    assert engine.state.metrics == pytest.approx(expected)
+    with open(tmp_path / "patients.csv", newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert row["patient"] == "a"
+    assert float(row["dice"]) == 0.5
+    table = json.loads((tmp_path / "patients.json").read_text())
+    assert table["rows"][0]["iou"] == pytest.approx(1 / 3)
+    assert table["summary"]["target"]["dice"]["low"] is None
+
+
+def test_empty_masks():
+    nothing, something = volume(), volume((1, 1, 1))
+    batches = [[(nothing, nothing, "none")], [(something, nothing, "false")], [(nothing, something, "missed")]]
+    engine = engine_with(batches, PatientScores())
+    rows = {row["patient"]: row for row in engine.state.patient_scores["rows"]}
+    assert math.isnan(rows["none"]["dice"])
+    assert math.isnan(rows["none"]["iou"])
+    assert rows["none"]["specificity"] == 1.0
+    assert rows["false"]["dice"] == rows["false"]["iou"] == rows["missed"]["dice"] == rows["missed"]["iou"] == 0.0
+    assert math.isnan(rows["false"]["sensitivity"])
+    assert rows["missed"]["sensitivity"] == 0.0
+    assert math.isnan(rows["missed"]["precision"])
+    assert rows["false"]["false_positive_ml_on_empty_slices"] == pytest.approx(0.02)
+    assert engine.state.metrics["n_empty"] == 1
+    assert engine.state.metrics["dice"] == 0.0
+
+
+def test_nobody_with_a_dice_is_zero_and_said(caplog):
+    engine = engine_with([[(volume(), volume(), "a")]], PatientScores())
+    assert engine.state.metrics["val_mean_dice"] == 0.0
+    assert "dice" not in engine.state.metrics
+    assert "No patient has a target or a prediction" in caplog.text
+
+
+def test_the_mean_is_over_patients_not_over_voxels():
+    large = volume(*[(x, y, 0) for x in range(4) for y in range(5)])
+    wrong = (volume((0, 0, 0)), volume((1, 1, 1)), "small")
+    engine = engine_with([[(large, large, "large"), wrong]], PatientScores())
+    assert engine.state.metrics["val_mean_dice"] == pytest.approx(0.5)
+
+
+def test_scans_of_one_patient_are_added_and_the_same_scan_counts_once():
+    first = (volume((0, 0, 0)), volume((0, 0, 0), file="1.nii"), "a")
+    second = (volume(), volume((0, 0, 0), (0, 0, 1), file="2.nii"), "a")
+    engine = engine_with([[first], [second], [first]], PatientScores())
+    (row,) = engine.state.patient_scores["rows"]
+    assert row["dice"] == pytest.approx(2 * 1 / (1 + 3))
+    assert row["target_ml"] == pytest.approx(0.06)
+
+
+def test_a_second_run_starts_from_nothing():
+    metric = PatientScores()
+    engine = engine_with([[(volume((0, 0, 0)), volume((0, 0, 0)), "a")]], metric)
+    engine.run([[(volume((0, 0, 0)), volume((1, 1, 1)), "b")]])
+    assert engine.state.metrics["val_mean_dice"] == 0.0
+    assert engine.state.metrics["n_patients"] == 1
+
+
+def test_slices_are_counted_along_the_body_on_a_permuted_grid():
+    permuted = AFFINE[[2, 0, 1, 3]]  # the first voxel axis points along y, the second to the head
+    prediction = volume((0, 0, 0), (0, 1, 0), affine=permuted)
+    label = volume((3, 0, 5), affine=permuted)
+    slice_axis = int(permuted[2, :3].abs().argmax())
+    assert slice_axis == 1
+    assert overlap_ml(prediction, label)[0]["false_positive_on_empty_slices"] == pytest.approx(0.02)
+
+
+def test_classes_are_named_and_background_is_left_out():
+    onehot = torch.zeros(3, 4, 4, 2)
+    onehot[0] = 1
+    onehot[1, 0, 0, 0] = onehot[2, 1, 1, 1] = 1
+    label = MetaTensor(onehot, affine=AFFINE)
+    prediction = onehot.clone()
+    prediction[2] = 0
+    engine = engine_with([[(prediction, label, "a")]], PatientScores(("tumour", "node"), first_channel=1))
+    assert set(engine.state.patient_scores["summary"]) == {"tumour", "node"}
+    assert engine.state.metrics["dice"] == pytest.approx(0.5)
+    with pytest.raises(ValueError, match="got 2 channels to score and 1 class names"):
+        PatientScores(first_channel=1).update(([prediction], [label]))
+
+
+def test_a_patient_without_a_name_is_named_by_its_file():
+    metric = PatientScores()
+    metric.update(([volume((0, 0, 0))], [volume((0, 0, 0), file="/data/LUNG1-001.nii.gz")]))
+    metric.compute()
+    assert metric.rows[0]["patient"] == "LUNG1-001"
+
+
+def test_collated_batches_name_their_patients_too():
+    engine = Engine(lambda engine, batch: {"pred": batch["pred"], "label": batch["label"]})
+    PatientScores(output_transform=lambda out: (out["pred"], out["label"])).attach(engine, "d")
+    engine.run([{"pred": [volume((0, 0, 0))], "label": [volume((0, 0, 0))], "patient": ["p7"]}])
+    assert engine.state.patient_scores["rows"][0]["patient"] == "p7"
+
+
+def test_wrong_inputs_are_named():
+    with pytest.raises(TypeError, match="needs a label with an affine"):
+        overlap_ml(torch.zeros(1, 2, 2, 2), torch.zeros(1, 2, 2, 2))
+    with pytest.raises(ValueError, match="of one shape, got .* restore the prediction with Invertd"):
+        overlap_ml(torch.zeros(1, 2, 2, 3), volume(shape=(2, 2, 2)))
+
+
+def score_on_rank(rank, world_size, port, folder):
+    """Score three patients on two ranks (two here, one there) and keep what each rank found."""
+    import ignite.distributed as idist
+
+    torch.set_num_threads(1)
+    torch.distributed.init_process_group("gloo", f"tcp://127.0.0.1:{port}", rank=rank, world_size=world_size)
+    idist.sync()
+    perfect, wrong = (volume((0, 0, 0)), volume((0, 0, 0))), (volume((0, 0, 0)), volume((1, 1, 1)))
+    half = (volume(*HAND_PRED), volume(*HAND_LABEL))
+    batches = [[[(*perfect, "a")], [(*wrong, "b")]], [[(*half, "c")]], []][rank]
+    engine = engine_with(batches, PatientScores(output_dir=folder / str(rank))) if batches else None
+    if engine is None:
+        metric = PatientScores()
+        metric.reset()
+        metrics = {"val_mean_dice": metric.compute(), "n_patients": len(metric.rows)}
+    else:
+        metrics = engine.state.metrics
+    (folder / f"{rank}.json").write_text(json.dumps(metrics))
+    torch.distributed.destroy_process_group()
+
+
+@pytest.mark.slow
+def test_ranks_with_unequal_counts_agree(tmp_path):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    mp.start_processes(score_on_rank, (3, port, tmp_path), nprocs=3, start_method="fork")
+    first, second, idle = (json.loads((tmp_path / f"{rank}.json").read_text()) for rank in range(3))
+    assert first == second
+    assert first["val_mean_dice"] == idle["val_mean_dice"] == pytest.approx(0.5)
+    assert first["n_patients"] == idle["n_patients"] == 3
+    assert (tmp_path / "0" / "patients.csv").read_text().count("\n") == 4
+    assert not (tmp_path / "1").exists()
