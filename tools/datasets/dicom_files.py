@@ -1,5 +1,6 @@
 """Walk a folder tree and sort its DICOM files: image series, structure sets, segmentations, everything else."""
 
+import hashlib
 import os
 from collections import Counter
 from dataclasses import dataclass, field
@@ -53,7 +54,7 @@ def scan_files(paths: list[Path], root: Path, progress: bool = False) -> DicomTr
     """As ``scan_folder`` for a list of files; ``root`` only shortens the paths in messages."""
     tree = DicomTree()
     builders: dict[str, SeriesBuilder] = {}
-    seen: set[str] = set()
+    outlines: set[str] = set()
     for path in tqdm(paths, desc="reading headers", unit="file", disable=not progress, leave=False):
         name = path.relative_to(root) if path.is_relative_to(root) else path
         try:
@@ -69,9 +70,10 @@ def scan_files(paths: list[Path], root: Path, progress: bool = False) -> DicomTr
         if not uid or not header.get("SeriesInstanceUID"):
             tree.other[modality or "no modality"] += 1
         elif modality in ("RTSTRUCT", "SEG"):
-            if uid not in seen:
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+            if digest not in outlines:  # exact copies count once
+                outlines.add(digest)
                 tree.annotations.append(Annotation(path, modality, str(header.get("PatientID") or ""), uid))
-            seen.add(uid)
         elif modality in IMAGE_MODALITIES:
             builders.setdefault(str(header.SeriesInstanceUID), SeriesBuilder(header)).add(header, path)
         else:

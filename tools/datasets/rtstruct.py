@@ -52,6 +52,19 @@ def referenced_series(dataset: Dataset) -> list[str]:
     ]
 
 
+def referenced_slices(dataset: Dataset, series_uid: str) -> set[str]:
+    """SOPInstanceUIDs of one series that the structure set lists as the images it was drawn on."""
+    return {
+        str(image.ReferencedSOPInstanceUID)
+        for frame in dataset.get("ReferencedFrameOfReferenceSequence", [])
+        for study in frame.get("RTReferencedStudySequence", [])
+        for series in study.get("RTReferencedSeriesSequence", [])
+        if str(series.get("SeriesInstanceUID")) == series_uid
+        for image in series.get("ContourImageSequence", [])
+        if "ReferencedSOPInstanceUID" in image
+    }
+
+
 def frame_of_reference(dataset: Dataset, number: int | None = None) -> str:
     """FrameOfReferenceUID of a ROI (or of the first of the set), empty when the file names none."""
     for roi in dataset.get("StructureSetROISequence", []):

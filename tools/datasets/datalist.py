@@ -1,0 +1,194 @@
+"""``datalist.json``: the one description of a converted data set, written and read here only.
+
+    {"name", "version", "seed", "is_phantom", "fingerprint", "source", "fractions",
+     "training": [...], "validation": [...], "test": [...]}
+
+Each item has ``image`` and ``label`` (relative to the file's folder), ``patient``, ``phantom``, ``spacing_mm``,
+``shape``, ``target_ml`` and checksums. Patients, never slices or scans, are divided between the three parts.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+SPLITS = ("training", "validation", "test")
+FILE_NAME = "datalist.json"
+
+
+def split_patients(
+    patients: Iterable[str], fractions: Mapping[str, float], seed: int, without_target: Iterable[str] = ()
+) -> dict[str, list[str]]:
+    """Divide patients between training, validation and test.
+
+    Each patient's place in the order comes from a hash of the seed and its id, so that the division depends on nothing
+    else. A part with a fraction above 0 gets at least one patient as long as training keeps one: validation first.
+    Patients without a target are divided apart, so that validation never consists of them alone.
+
+    Args:
+        fractions: ``{"validation": 0.2, "test": 0.2}``; training gets the rest.
+
+    Raises:
+        ValueError: fractions below 0 or that leave training nothing.
+    """
+    val, test = float(fractions.get("validation", 0)), float(fractions.get("test", 0))
+    if not (val >= 0 and test >= 0 and val + test < 1):
+        raise ValueError(f"fractions must be 0 or more and leave some training data, got validation {val}, test {test}")
+    empty = set(without_target)
+    parts: dict[str, list[str]] = {name: [] for name in SPLITS}
+    everyone = set(patients)
+    for group, at_least in ((everyone - empty, 1), (everyone & empty, 0)):
+        order = sorted(group, key=lambda patient: hashlib.sha256(f"{seed} {patient}".encode()).hexdigest())
+        count = len(order)
+        validation = max(round(val * count), at_least if val > 0 and count >= 2 else 0)
+        tested = max(round(test * count), at_least if test > 0 and count >= 3 else 0)
+        tested = min(tested, max(count - validation - at_least, 0))
+        parts["validation"] += order[:validation]
+        parts["test"] += order[validation : validation + tested]
+        parts["training"] += order[validation + tested :]
+    return {name: sorted(members) for name, members in parts.items()}
+
+
+def fingerprint_items(items: Iterable[Mapping[str, Any]]) -> str:
+    """SHA-256 over the checksums of all images and labels, whatever their order and split."""
+    lines = sorted(f"{item['patient']} {item['sha256']['image']} {item['sha256']['label']}" for item in items)
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def write_datalist(
+    output: Path,
+    cases: Sequence[dict[str, Any]],
+    *,
+    name: str,
+    converter_version: str,
+    seed: int = 0,
+    val_fraction: float = 0.2,
+    test_fraction: float = 0.2,
+    source: Mapping[str, Any] | None = None,
+    is_phantom: bool | None = None,
+) -> dict[str, Any]:
+    """Divide the cases by patient and write ``output/datalist.json`` in one step.
+
+    Args:
+        cases: items with relative paths, ``patient``, ``phantom``, ``target_ml`` and ``sha256``.
+        source: facts about where the data came from (no absolute paths).
+        is_phantom: by default whether any item is.
+
+    Returns:
+        What was written.
+    """
+    from .case_writer import write_text
+
+    fractions = {"validation": val_fraction, "test": test_fraction}
+    with_target = {item["patient"] for item in cases if item["target_ml"] > 0}
+    patients = {item["patient"] for item in cases}
+    parts = split_patients(patients, fractions, seed, without_target=patients - with_target)
+    data: dict[str, Any] = {
+        "name": name,
+        "version": converter_version,
+        "seed": seed,
+        "fractions": fractions,
+        "is_phantom": any(item["phantom"] for item in cases) if is_phantom is None else is_phantom,
+        "fingerprint": fingerprint_items(cases),
+        "source": dict(source or {}),
+    }
+    for part in SPLITS:
+        data[part] = [item for item in sorted(cases, key=lambda item: item["image"]) if item["patient"] in parts[part]]
+    write_text(Path(output) / FILE_NAME, json.dumps(data, indent=1) + "\n")
+    return data
+
+
+def read_datalist(dataset_dir: Path | str, split: str) -> list[dict[str, Any]]:
+    """Read one part of a converted data set and check all of it.
+
+    Returns:
+        Items ``{"image": absolute path, "label": absolute path, "patient": str, "phantom": bool}``.
+
+    Raises:
+        FileNotFoundError: there is no datalist.json.
+        ValueError: the part is unknown or empty, or what ``read_all`` refuses.
+    """
+    if split not in SPLITS:
+        raise ValueError(f"split must be one of {', '.join(SPLITS)}, got '{split}'")
+    parts = read_all(Path(dataset_dir))
+    if not parts[split]:
+        counts = ", ".join(f"{part} {len(parts[part])}" for part in SPLITS)
+        raise ValueError(
+            f"the '{split}' part of {Path(dataset_dir) / FILE_NAME} is empty ({counts}); add patients or convert again "
+            "with other fractions"
+        )
+    return parts[split]
+
+
+def read_all(folder: Path) -> dict[str, list[dict[str, Any]]]:
+    """Read and check all three parts; items as ``read_datalist`` gives them.
+
+    Raises:
+        FileNotFoundError: there is no datalist.json.
+        ValueError: it is damaged, a patient is in two parts, or files are missing, lie outside the folder or do not fit
+            each other; all such cases are listed.
+    """
+    data = _load(folder)
+    problems: list[str] = []
+    owners: dict[str, str] = {}
+    for part in SPLITS:
+        for item in data[part]:
+            problems += _problems(folder, item)
+            other = owners.setdefault(str(item.get("patient")), part)
+            if other != part:
+                problems.append(f"patient {item.get('patient')} is in {other} and in {part}: split by patient")
+    if problems:
+        listed = "".join(f"\n  - {text}" for text in dict.fromkeys(problems))
+        raise ValueError(f"{folder / FILE_NAME} does not fit its files:{listed}\nConvert the data set again.")
+    return {
+        part: [
+            {
+                "image": str((folder / item["image"]).resolve()),
+                "label": str((folder / item["label"]).resolve()),
+                "patient": item["patient"],
+                "phantom": bool(item.get("phantom", False)),
+            }
+            for item in data[part]
+        ]
+        for part in SPLITS
+    }
+
+
+def _load(folder: Path) -> dict[str, Any]:
+    path = folder / FILE_NAME
+    if not path.is_file():
+        raise FileNotFoundError(f"no {FILE_NAME} in {folder}; dataset_dir must be the output folder of a converter")
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        whole = all(isinstance(item, dict) for part in SPLITS for item in data[part])
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} is damaged ({type(error).__name__}: {error}); convert the data set again") from error
+    if not whole:
+        raise ValueError(f"{path} is damaged: its parts must be lists of items; convert the data set again")
+    return data
+
+
+def _problems(folder: Path, item: Mapping[str, Any]) -> list[str]:
+    """What is wrong with one item: keys, places, files, shapes (by header)."""
+    import nibabel
+
+    who = str(item.get("patient") or item.get("image"))
+    missing = [key for key in ("image", "label", "patient") if not isinstance(item.get(key), str)]
+    if missing:
+        return [f"{who}: an item needs image, label and patient, missing: {', '.join(missing)}"]
+    problems, shapes = [], {}
+    for key in ("image", "label"):
+        path = folder / item[key]
+        if not path.resolve().is_relative_to(folder.resolve()):
+            problems.append(f"{who}: the {key} must lie inside the folder, found {item[key]}")
+        elif not path.is_file():
+            problems.append(f"{who}: the {key} is missing: {item[key]}")
+        else:
+            try:
+                shapes[key] = nibabel.load(path).shape
+            except Exception as error:  # nibabel raises many kinds for a damaged file
+                problems.append(f"{who}: the {key} is no readable NIfTI file: {item[key]} ({error})")
+    if len(set(shapes.values())) > 1:
+        problems.append(f"{who}: image and label must have one shape, found {shapes['image']} and {shapes['label']}")
+    return problems

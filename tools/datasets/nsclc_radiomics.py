@@ -1,0 +1,206 @@
+"""NSCLC-Radiomics (and any CT with an outlined tumour in DICOM) to NIfTI in Hounsfield units with a mask on its grid.
+
+Source: a folder tree as it comes from The Cancer Imaging Archive, https://doi.org/10.7937/K9/TCIA.2015.PF0M9REI
+(422 patients, CC BY-NC 3.0). Names of folders and files mean nothing; the DICOM headers say what belongs together:
+
+    SOURCE/LUNG1-001/09-18-2008-StudyID-NA-69331/0.000000-NA-82046/1-001.dcm ...     CT
+                                                /3.000000-NA-78236/1-1.dcm           RTSTRUCT or SEG
+
+Output:
+
+    OUTPUT/images/LUNG1-001.nii   labels/LUNG1-001.nii.gz   cases/LUNG1-001.json   datalist.json   report.txt
+
+The target is the one structure whose name matches ``roi`` (GTV-1 and its spellings); nodes are never merged into it.
+The case id is the PatientID, made safe for a file name; the patient's name is never read. Some patients are named in
+public lists of misregistered or post-operative scans: they are converted and marked as suspect.
+"""
+
+import math
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from .case_mask import target_mask
+from .case_plan import Case, plan_cases
+from .case_writer import clear_partial, finished_item, source_digest, write_case, write_text
+from .conversion_report import count_problems, problems_text, result_text, source_text, warnings_text
+from .datalist import FILE_NAME, read_datalist, split_patients, write_datalist
+from .dicom_files import DicomTree, scan_folder
+from .phantom_set import phantom_set
+
+NAME = "nsclc_radiomics"
+VERSION = "1.0.0"
+DEFAULT_ROI = r"(?i)^GTV[-_ ]?1$"
+SUSPECT = frozenset(f"LUNG1-{number:03d}" for number in (14, 21, 85, 95, 128, 194, 412))
+REPORT = "report.txt"
+
+
+class ConversionError(ValueError):
+    """The source has problems. The message lists all of them; nothing was written."""
+
+
+def prepare(
+    source: str | Path,
+    output: str | Path,
+    roi: str = DEFAULT_ROI,
+    skip_bad: bool = False,
+    seed: int = 0,
+    val_fraction: float = 0.2,
+    test_fraction: float = 0.2,
+    allow_empty: bool = False,
+    quiet: bool = False,
+) -> dict[str, Any]:
+    """Check a whole DICOM tree, then convert it. Run it again after an interruption: finished cases are kept.
+
+    Args:
+        source: folder with the DICOM files, any layout.
+        output: folder for NIfTI files and datalist.json; may exist.
+        roi: regular expression for the name of the target structure.
+        skip_bad: convert the good cases and list the others, instead of stopping.
+        seed: of the division by patient; another seed only rewrites datalist.json.
+        val_fraction: share of patients for validation (at least one when there are two).
+        test_fraction: share of patients for the test part (at least one when there are three, none when 0).
+        allow_empty: take a target without contours as "no tumour" instead of as a problem.
+        quiet: neither progress bars nor the closing table; the report file is written all the same.
+
+    Returns:
+        What datalist.json holds.
+
+    Raises:
+        ConversionError: problems were found and ``skip_bad`` is off (nothing is written), or no good case is left.
+        FileNotFoundError, NotADirectoryError: of ``source``.
+        ValueError: a pattern that is no regular expression, or impossible fractions.
+        OSError: not enough room for the output.
+    """
+    source, output = Path(source), Path(output)
+    _check_settings(output, roi, val_fraction, test_fraction, seed)
+    tree = scan_folder(source, progress=not quiet)
+    cases = _check_cases(tree, roi, allow_empty, quiet)
+    good = [case for case in cases if not case.findings.problems]
+    _stop_on_problems(source, tree, cases, good, skip_bad)
+    _check_room(output, good)
+    items = _convert(output, good, {"version": VERSION, "roi": roi, "allow_empty": allow_empty}, quiet)
+    facts = {"cases": len(items), "left_out": [case.name for case in cases if case.findings.problems], "roi": roi}
+    data = write_datalist(
+        output, items, name=NAME, converter_version=VERSION, seed=seed, val_fraction=val_fraction,
+        test_fraction=test_fraction, source=facts,
+    )  # fmt: skip
+    text = _final_text(tree, cases, data)
+    write_text(output / REPORT, text + "\n")
+    if not quiet:
+        print(text)
+    return data
+
+
+def datalist(
+    dataset_dir: str | Path | None,
+    split: str,
+    phantom_dir: str | Path,
+    phantom_patients: int = 6,
+    phantom_grade: str = "easy",
+    phantom_seed: int = 0,
+) -> list[dict[str, Any]]:
+    """Items of one part of a converted data set; without a ``dataset_dir``, of a phantom made for the purpose.
+
+    Args:
+        dataset_dir: output folder of ``prepare``, or None for the phantom.
+        split: training, validation or test.
+        phantom_dir: where the phantom is made, once, and found again.
+
+    Returns:
+        Items ``{"image", "label", "patient", "phantom"}`` with absolute paths.
+
+    Raises:
+        FileNotFoundError: ``dataset_dir`` is no converted data set; says what was expected and how to make it.
+        ValueError: see ``read_datalist``.
+    """
+    if dataset_dir is None or str(dataset_dir) == "":
+        folder = phantom_set(Path(phantom_dir), prepare, VERSION, phantom_patients, phantom_grade, phantom_seed)
+        return read_datalist(folder, split)
+    folder = Path(dataset_dir)
+    if not (folder / FILE_NAME).is_file():
+        state = "does not exist" if not folder.exists() else f"has no {FILE_NAME}"
+        raise FileNotFoundError(
+            f"dataset_dir {folder.absolute()} {state}; expected there: {FILE_NAME}, images/ and labels/ of a converted "
+            f"data set. Make them with: python -m tools prepare {NAME} --source RAW --output {folder}"
+        )
+    return read_datalist(folder, split)
+
+
+def _check_settings(output: Path, roi: str, val_fraction: float, test_fraction: float, seed: int) -> None:
+    try:
+        re.compile(roi)
+    except re.error as error:
+        raise ValueError(f"--roi must be a regular expression, got '{roi}' ({error})") from error
+    split_patients([], {"validation": val_fraction, "test": test_fraction}, seed)
+    if output.exists() and not output.is_dir():
+        raise NotADirectoryError(f"--output must be a folder, this is a file: {output}")
+
+
+def _check_cases(tree: DicomTree, roi: str, allow_empty: bool, quiet: bool) -> list[Case]:
+    """Plan the cases and make each mask once, so that every problem is known before anything is written."""
+    cases = plan_cases(tree, roi)
+    for case in tqdm(cases, desc="checking", unit="case", disable=quiet, leave=False):
+        if not case.findings.problems:
+            try:
+                target_mask(case, allow_empty)
+            except Exception as error:  # a damaged outline fails anywhere in pydicom: it must not hide other cases
+                case.findings.problem(f"the outline cannot be understood ({type(error).__name__}: {error})")
+        if case.patient in SUSPECT:
+            case.findings.warning("named in public lists of misregistered or post-operative patients: suspect")
+    return cases
+
+
+def _stop_on_problems(source: Path, tree: DicomTree, cases: list[Case], good: list[Case], skip_bad: bool) -> None:
+    if not cases and not tree.problems:
+        raise ConversionError(
+            f"no DICOM images in {source} ({tree.skipped} files are no DICOM); give the folder with the unpacked "
+            "patients"
+        )
+    count = count_problems(tree, cases)
+    if count and (not skip_bad or not good):
+        left = "" if good else " and no good case is left"
+        move = "Repair or remove them, or pass --skip-bad to convert the rest." if good else ""
+        raise ConversionError(
+            f"{count} problem(s) in {source}{left}; nothing was written.\n{source_text(tree, cases)}\n"
+            f"{problems_text(tree, cases)}\n{move}".rstrip()
+        )
+
+
+def _check_room(output: Path, cases: list[Case]) -> None:
+    """Check the free space before the first file; what an earlier run has written counts as free."""
+    place = next(path for path in (output.absolute(), *output.absolute().parents) if path.exists())
+    needed = sum(2 * math.prod(case.series.grid.shape) for case in cases)
+    there = sum(path.stat().st_size for path in output.glob("images/*.nii"))
+    free = shutil.disk_usage(place).free
+    if needed - there > free:
+        raise OSError(
+            f"{output} needs about {(needed - there) / 1e6:.0f} MB for {len(cases)} case(s), {free / 1e6:.0f} MB are "
+            "free; choose another --output or make room"
+        )
+
+
+def _convert(output: Path, cases: list[Case], settings: dict[str, Any], quiet: bool) -> list[dict[str, Any]]:
+    output.mkdir(parents=True, exist_ok=True)
+    clear_partial(output)
+    items = []
+    bar = tqdm(cases, desc="converting", unit="case", disable=quiet)
+    for case in bar:
+        bar.set_postfix_str(case.name)
+        digest = source_digest(case.files)
+        item = finished_item(output, case, settings, digest)
+        items.append(item or write_case(output, case, settings, digest, suspect=case.patient in SUSPECT))
+    return items
+
+
+def _final_text(tree: DicomTree, cases: list[Case], data: dict[str, Any]) -> str:
+    parts = [f"{NAME}: {source_text(tree, cases)}"]
+    warnings, problems = warnings_text(cases), problems_text(tree, cases)
+    if warnings:
+        parts.append(f"Look at these:\n{warnings}")
+    if problems:
+        parts.append(f"Left out ({count_problems(tree, cases)} problem(s)):\n{problems}")
+    return "\n".join([*parts, result_text(data)])

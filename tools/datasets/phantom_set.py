@@ -1,0 +1,65 @@
+"""A converted phantom data set, made once: what training uses when no real data were given."""
+
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import torch.distributed
+
+from .datalist import FILE_NAME
+
+logger = logging.getLogger(__name__)
+
+
+def phantom_set(folder: Path, prepare: Callable, version: str, patients: int, grade: str, seed: int) -> Path:
+    """Return the converted phantom below ``folder``; make it from raw DICOM when it is not there yet.
+
+    It gets its name only when it is complete, and that name says what it is, so that another size, grade, seed or
+    converter version is another folder. With several processes rank 0 makes it while the others wait; on a node that
+    does not share the folder each process makes its own, the first to finish wins.
+    """
+    _warn_once(str(folder))
+    made = folder / f"{grade}-{patients}-patients-seed-{seed}-v{version}"
+    several = torch.distributed.is_available() and torch.distributed.is_initialized()
+    if several:
+        try:
+            if torch.distributed.get_rank() == 0:
+                _make(made, prepare, patients, grade, seed)
+        finally:
+            torch.distributed.barrier()
+    _make(made, prepare, patients, grade, seed)
+    return made / "nifti"
+
+
+@cache
+def _warn_once(folder: str) -> None:
+    logger.warning(
+        "no dataset_dir was given: a small synthetic phantom is used instead, made in %s. What is learnt from it says "
+        "nothing about patients. For real data pass --dataset_dir DIR (python -m tools prepare makes it).",
+        folder,
+    )
+
+
+def _make(made: Path, prepare: Callable, patients: int, grade: str, seed: int) -> None:
+    """Write raw DICOM, convert it, and give both their name in one step."""
+    if (made / "nifti" / FILE_NAME).is_file():
+        return
+    from .nsclc_phantom import write_phantom
+
+    made.parent.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(prefix=".phantom-", dir=made.parent))
+    try:
+        write_phantom(draft / "raw", patients=patients, grade=grade, seed=seed)
+        prepare(draft / "raw", draft / "nifti", seed=seed, quiet=True)
+        draft.chmod(0o755)
+        try:
+            os.replace(draft, made)
+        except OSError:  # another process was first
+            if not (made / "nifti" / FILE_NAME).is_file():
+                raise
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
