@@ -51,6 +51,11 @@ class GradientWindow:
         if both:
             torch._foreach_add_(*map(list, zip(*both, strict=True)))
 
+    def accept(self) -> None:
+        """Keep the last micro-batch."""
+        self.filled = True
+        self.kept = None
+
     def roll_back(self) -> None:
         """Take the last micro-batch out again."""
         if self.kept is not None:

@@ -165,7 +165,7 @@ class StabilityGuard:
         norm_value, scale_value = torch.stack([norm, scale.to(norm)]).tolist()
         if math.isfinite(norm_value):
             window.norm = engine.state.grad_norm = norm_value / scale_value
-            window.filled = True
+            window.accept()
         elif scale_value > 1:
             window.overflowed = True
         else:
@@ -229,9 +229,9 @@ class StabilityGuard:
         if kind == "gradient":
             grads = [p.grad.detach().flatten() for p in self.window.parameters if p.grad is not None]
             return statistic(torch.cat(grads)) | {"grad_norm": engine.state.grad_norm}
-        if kind == "loss":
-            return statistic(output[Keys.PRED])
-        tensor = output[{"image": Keys.IMAGE, "label": Keys.LABEL, "logits": Keys.PRED}[kind]]
+        tensor = output[{"image": Keys.IMAGE, "label": Keys.LABEL}.get(kind, Keys.PRED)]
+        if not isinstance(tensor, torch.Tensor):
+            return {}
         return statistic(tensor) | {"samples": bad_samples(tensor)}
 
     def _explain(self) -> str:
