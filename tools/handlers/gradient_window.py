@@ -56,6 +56,10 @@ class GradientWindow:
         self.filled = True
         self.kept = None
 
+    def spoil(self) -> None:
+        """Make an overflow visible to a GradScaler also where only the norm overflowed."""
+        next(p.grad for p in self.parameters if p.grad is not None).fill_(torch.inf)
+
     def roll_back(self) -> None:
         """Take the last micro-batch out again."""
         if self.kept is not None:

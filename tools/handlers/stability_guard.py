@@ -181,6 +181,8 @@ class StabilityGuard:
             self._replace(engine, NoStep(), None if scaler is None else NoStep())
             return
         if scaler is not None:
+            if self.window.overflowed:
+                self.window.spoil()
             scaler.unscale_(self.optimizer)
             self._replace(engine, engine.optimizer, KnownOutcome(scaler, finite=not self.window.overflowed))
         if not self.window.overflowed:
