@@ -13,6 +13,9 @@ def prepare(
     roi: str | None = None,
     skip_bad: bool = False,
     seed: int = 0,
+    val_fraction: float = 0.2,
+    test_fraction: float = 0.2,
+    allow_empty: bool = False,
 ) -> None:
     """Convert a data set as it was released into NIfTI files or images with a datalist, ready for training.
 
@@ -28,12 +31,24 @@ def prepare(
         roi: regular expression for the name of the structure to take as target. Default: the data set's own.
         skip_bad: convert the good cases and list the others, instead of stopping.
         seed: of the split into training, validation and test patients.
+        val_fraction: share of the patients for validation.
+        test_fraction: share of the patients held back for the test part; 0 for none.
+        allow_empty: take a case whose target has no contours as "no tumour" instead of as a problem.
     """
     from .datasets.registry import dataset_entry
 
     options = {} if roi is None else {"roi": str(roi)}
     convert = dataset_entry(dataset).prepare()
-    convert(Path(str(source)), Path(str(output)), skip_bad=skip_bad, seed=seed, **options)
+    convert(
+        Path(str(source)),
+        Path(str(output)),
+        skip_bad=skip_bad,
+        seed=seed,
+        val_fraction=val_fraction,
+        test_fraction=test_fraction,
+        allow_empty=allow_empty,
+        **options,
+    )
 
 
 def demo(bundle: str, patients: int = 8, seed: int = 0, output: str | None = None) -> None:
