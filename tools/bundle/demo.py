@@ -119,7 +119,7 @@ def score(folder: Path) -> float:
 
 
 def threshold_score(dataset: Path, split: str) -> float:
-    """Return the mean Dice of the best HU threshold with the best component, chosen by an oracle, patient by patient."""
+    """Return the mean Dice of the best HU threshold with the best component, an oracle choosing for each patient."""
     import nibabel
     import numpy as np
 

@@ -1,0 +1,24 @@
+"""A converted phantom that the tests of whole workflows share."""
+
+from pathlib import Path
+
+import pytest
+
+from tools.datasets.nsclc_phantom import write_phantom
+from tools.datasets.nsclc_radiomics import prepare
+
+
+@pytest.fixture(scope="session")
+def raw_phantom(tmp_path_factory) -> Path:
+    """Four easy patients as DICOM."""
+    folder = tmp_path_factory.mktemp("phantom") / "raw"
+    write_phantom(folder, patients=4, grade="easy", seed=1)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def phantom(raw_phantom) -> Path:
+    """The same, converted: two patients to train on, one to validate, one to test."""
+    folder = raw_phantom.parent / "dataset"
+    prepare(raw_phantom, folder, allow_empty=True, quiet=True)
+    return folder
