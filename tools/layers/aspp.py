@@ -32,6 +32,7 @@ class AtrousConv(nn.Module):
         self.rate = rate
         full = Conv[Conv.CONV, spatial_dims](in_channels, out_channels, kernel_size=3, bias=False)
         self.weight = full.weight
+        self.register_parameter("bias", None)  # BatchNorm follows; folding it leaves a bias here
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Map (B, in_channels, *s) to (B, out_channels, *s)."""
@@ -47,8 +48,8 @@ class AtrousConv(nn.Module):
                 padding.append(0)
                 dilation.append(1)
         if self.spatial_dims == 2:
-            return F.conv2d(x, weight, padding=padding, dilation=dilation)
-        return F.conv3d(x, weight, padding=padding, dilation=dilation)
+            return F.conv2d(x, weight, self.bias, padding=padding, dilation=dilation)
+        return F.conv3d(x, weight, self.bias, padding=padding, dilation=dilation)
 
     def extra_repr(self) -> str:
         """Show the shape of the weight and the rate when printed."""
