@@ -36,7 +36,7 @@ class Chest:
 def draw_chest(grid: Grid, grade: Grade, rng: np.random.Generator) -> Chest:
     """Draw everything but vessels and lesions."""
     z_mm, width_mm = grid.shape[0] * grid.spacing[0], grid.shape[2] * grid.spacing[2]
-    half_width = min(rng.uniform(150, 175), 0.47 * width_mm)
+    half_width = min(rng.uniform(150, 175), 0.45 * width_mm)
     chest = Chest(
         image=np.full(grid.shape, AIR_HU, np.float32), lungs=np.empty(0), half_width=half_width,
         half_depth=half_width * rng.uniform(0.64, 0.72), base=-0.5 * z_mm + rng.uniform(0.01, 0.06) * z_mm,
@@ -56,7 +56,7 @@ def _draw_body(chest: Chest, grid: Grid, rng: np.random.Generator) -> None:
     axes, edge = grid.axes, grid.spacing[2]
     z, y, x = axes
     a, b = chest.half_width, chest.half_depth
-    wobble = smooth_noise(grid, 60, rng) * 2
+    wobble = smooth_noise(grid, 60, rng) * 1.2
     radius = ((np.abs(x) / a) ** 2.4 + (np.abs(y) / b) ** 2.4) ** (1 / 2.4)
     body = (1 - radius) * np.float32(b) + wobble
     couch = 4 - np.abs(y - (b + 7 - x * x / 2200))

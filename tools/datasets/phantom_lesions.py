@@ -36,9 +36,9 @@ def place(chest: Chest, grid: Grid, plan: TumourPlan, radius: float, trees: list
     level = (z > max(low, z.min() + edge)) & (z < min(high, z.max() - edge))
     medial = np.abs(x) < 0.42 * chest.half_width
     if plan.site == "wall":
-        fits = (lungs > 0.25 * radius) & (lungs < 0.55 * radius + 3) & (np.abs(x) > 0.55 * chest.half_width)
+        fits = (lungs > 0.15 * radius) & (lungs < 0.4 * radius + 2) & (np.abs(x) > 0.55 * chest.half_width)
     elif plan.site == "hilum":
-        fits = (lungs > 0.2 * radius) & (lungs < 0.6 * radius + 3) & medial
+        fits = (lungs > 0.15 * radius) & (lungs < 0.4 * radius + 2) & medial
     elif plan.site == "vessel":
         nodes = np.concatenate([tree.nodes[tree.radii > np.quantile(tree.radii, 0.7)] for tree in trees])
         at = nodes + rng.normal(0, 0.6 * radius, nodes.shape)

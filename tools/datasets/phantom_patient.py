@@ -109,15 +109,14 @@ def _scan(chest: Chest, grid: Grid, grade: Grade, rng: np.random.Generator) -> t
         share = 0.5 * np.clip(1 - (z - chest.base) / (0.6 * chest.height), 0, 1) * (chest.lungs > -25)
         image = image + (moved - image) * share
     noise_sd = float(rng.uniform(*grade.noise_sd_hu))
+    padded, padding = rng.uniform() < grade.padding_share, int(rng.choice([-2048, -3024]))
     grain = rng.uniform(*grade.noise_grain_mm) / np.array(grid.spacing[1:])
     noise = ndimage.gaussian_filter(rng.standard_normal(grid.shape, dtype=np.float32), (0, *grain), mode="wrap")
     image = np.maximum(image + noise * (noise_sd / noise.std()), AIR_HU - 24)
-    padding = None
-    if rng.uniform() < grade.padding_share:
-        padding = int(rng.choice([-2048, -3024]))
+    if padded:
         _, y, x = grid.axes
         image = np.where(np.hypot(y, x) + 0 * image > grid.spacing[1] * grid.shape[1] / 2, padding, image)
-    return np.rint(image).astype(np.int16), noise_sd, padding
+    return np.rint(image).astype(np.int16), noise_sd, padding if padded else None
 
 
 def _orientation(grade: Grade, index: int, rng: np.random.Generator) -> np.ndarray:
