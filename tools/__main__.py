@@ -19,7 +19,7 @@ def prepare(
 ) -> None:
     """Convert a data set as it was released into NIfTI files or images with a datalist, ready for training.
 
-    Everything is checked first; all problems of all cases are reported at once and nothing is written while there is one.
+    Everything is checked first; all problems of all cases are reported at once. Nothing is written if there are any.
     A conversion that was interrupted continues where it stopped.
 
     Example: python -m tools prepare nsclc_radiomics --source ~/tcia/NSCLC-Radiomics --output data/nsclc

@@ -3,7 +3,8 @@
 import json
 
 import pytest
-from bundle_runs import BUNDLES, build, configs
+
+from tests.bundles.bundle_runs import BUNDLES, build, configs
 
 # paths differ by purpose: each workflow writes to its own folder
 MAY_DIFFER = {"output_dir", "initialize", "run", "preprocessing"}
@@ -19,11 +20,9 @@ def test_shared_keys_are_equal(bundle):
 
 def image_steps(transforms: list) -> list[str]:
     """Transforms without what only concerns the label."""
-    steps = []
-    for step in transforms:
-        kept = {key: value for key, value in step.items() if key not in ("keys", "mode", "label_key", "allow_nonfinite")}
-        steps.append(json.dumps(kept, sort_keys=True))
-    return steps
+    of_labels = {"keys", "mode", "label_key", "allow_nonfinite"}
+    kept = [{key: value for key, value in step.items() if key not in of_labels} for step in transforms]
+    return [json.dumps(step, sort_keys=True) for step in kept]
 
 
 @pytest.mark.parametrize("bundle", BUNDLES)

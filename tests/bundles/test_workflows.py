@@ -6,8 +6,8 @@ import nibabel
 import numpy as np
 import pytest
 import torch
-from bundle_runs import BUNDLES, run
 
+from tests.bundles.bundle_runs import BUNDLES, run
 from tools.datasets.datalist import read_datalist
 
 
@@ -74,12 +74,13 @@ def flip(shape):
 
 def test_masks_have_the_grid_of_their_scan(trained, phantom, tmp_path):
     bundle, out = trained
-    images = awkward_copies(phantom, tmp_path / "scans")
-    # an untrained network may find nothing: a low threshold makes a mask that can be compared
-    run(bundle, "inference", out, dataset_dir=str(tmp_path / "scans"), output_dir=str(tmp_path / "masks"), threshold=0.4)
+    scans, masks_dir = tmp_path / "scans", tmp_path / "masks"
+    images = awkward_copies(phantom, scans)
+    # a network trained this little may find nothing: a low threshold makes masks that can be compared
+    run(bundle, "inference", out, dataset_dir=str(scans), output_dir=str(masks_dir), threshold=0.4)
     masks = {}
     for name, (array, matrix) in images.items():
-        mask = nibabel.load(tmp_path / "masks" / name / f"{name}_seg.nii.gz")
+        mask = nibabel.load(masks_dir / name / f"{name}_seg.nii.gz")
         masks[name] = np.asarray(mask.dataobj)
         assert masks[name].shape == array.shape
         assert np.allclose(mask.affine, matrix, atol=1e-4)
