@@ -3,12 +3,14 @@
 import argparse
 import logging
 import os
+import random
 import signal
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import torch.distributed as dist
 from ignite.engine import Events
@@ -91,6 +93,8 @@ def toy_validator(network: nn.Module) -> SupervisedEvaluator:
 def toy_trainer(arguments: argparse.Namespace, faults: dict[int, str] | None = None) -> SupervisedTrainer:
     """Trainer with all handlers, in the order the bundle lists them."""
     torch.manual_seed(0)
+    random.seed(0)
+    np.random.seed(0)  # noqa: NPY002
     network = ToyNetwork()
     if dist.is_initialized():
         network = nn.parallel.DistributedDataParallel(network)
@@ -113,11 +117,14 @@ def toy_trainer(arguments: argparse.Namespace, faults: dict[int, str] | None = N
             resume=not arguments.afresh, save_every=arguments.save_every,
         ),
     ]  # fmt: skip
-    return SupervisedTrainer(
+    trainer = SupervisedTrainer(
         device=torch.device("cpu"), max_epochs=arguments.epochs, train_data_loader=loader, network=network,
         optimizer=optimizer, loss_function=ToyLoss(), train_handlers=handlers, decollate=False,
         accumulation_steps=arguments.accumulation,
     )  # fmt: skip
+    for iteration in arguments.signal_at:
+        signal_at(trainer, iteration, arguments.signal, arguments.group)
+    return trainer
 
 
 def signal_at(trainer: SupervisedTrainer, iteration: int, number: int, group: bool) -> None:
@@ -151,8 +158,6 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
     torch.set_num_threads(1)
     trainer = toy_trainer(arguments)
-    for iteration in arguments.signal_at:
-        signal_at(trainer, iteration, arguments.signal, arguments.group)
     trainer.add_event_handler(Events.ITERATION_COMPLETED, lambda engine: print("done", engine.state.iteration))
     trainer.run()
     print("end of program")

@@ -1,0 +1,172 @@
+"""Runs in processes of their own that are interrupted, killed and resumed."""
+
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from ignite.engine import Events
+
+from tests.handlers.test_stability_guard import assert_same
+from tests.handlers.toy_run import parse, toy_trainer
+from tools.handlers.checkpoint_file import read_checkpoint
+from tools.handlers.resume import put_aside
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def start(folder, *options):
+    command = [sys.executable, "-u", "-m", "tests.handlers.toy_run", str(folder), *map(str, options)]
+    return subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    )
+
+
+def run(folder, *options, code=0):
+    process = start(folder, *options)
+    text = process.communicate(timeout=120)[0]
+    assert process.returncode == code, text
+    return text
+
+
+def iterations(text):
+    return [int(line.split()[1]) for line in text.splitlines() if line.startswith("done")]
+
+
+def assert_equal_runs(first, second):
+    """Weights, buffers, optimiser, schedule, handlers, random states: all that a checkpoint holds."""
+    one, other = (read_checkpoint(folder / "models" / "last.pt") for folder in (first, second))
+    assert_same(one, other)
+    best = [torch.load(folder / "models" / "model.pt", weights_only=True) for folder in (first, second)]
+    assert_same(*map(dict, best))
+
+
+def run_here(folder, *options):
+    """Run in this process; return the iterations that were done."""
+    trainer = toy_trainer(parse([str(folder), *map(str, options)]))
+    done = []
+    trainer.add_event_handler(Events.ITERATION_COMPLETED, lambda engine: done.append(engine.state.iteration))
+    try:
+        trainer.run()
+    except SystemExit as end:
+        done.append(("exit", end.code))
+    return done
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """Folder of the uninterrupted run."""
+    folder = tmp_path_factory.mktemp("whole")
+    assert run_here(folder) == list(range(1, 19))
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [0, 2])
+def test_interrupted_process_resumes_to_the_same_bits(whole, tmp_path, workers):
+    """A signal to the whole group in the middle of an epoch, as a terminal sends it: the workers get it too."""
+    text = run(tmp_path, "--workers", workers, "--signal-at", 9, "--group", code=130)
+    assert iterations(text)[-1] == 9
+    assert "stopped by SIGINT in epoch 2 after iteration 9" in text
+    assert "run the same command again to resume" in text
+    assert "end of program" not in text
+    resumed = run(tmp_path, "--workers", workers)
+    assert iterations(resumed) == list(range(10, 19))
+    assert "resuming after epoch 1, iteration 9" in resumed
+    assert_equal_runs(whole, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("accumulation", "at", "stops", "number"),
+    [
+        (1, 8, 8, signal.SIGTERM),
+        (1, 6, 6, signal.SIGINT),  # in the last iteration of an epoch: validation still runs
+        (4, 8, 10, signal.SIGTERM),  # in a window: stops when it is full, after the fourth iteration of the epoch
+        (4, 11, 12, signal.SIGINT),  # in the last, shorter window
+    ],
+)
+def test_interrupt_anywhere_resumes_to_the_same_bits(tmp_path, accumulation, at, stops, number):
+    options = ["--accumulation", accumulation]
+    run_here(tmp_path / "whole", *options)
+    interrupted = run_here(tmp_path / "parts", *options, "--signal-at", at, "--signal", int(number))
+    assert interrupted == [*range(1, stops + 1), ("exit", 128 + number)]
+    assert run_here(tmp_path / "parts", *options) == list(range(stops + 1, 19))
+    assert_equal_runs(tmp_path / "whole", tmp_path / "parts")
+
+
+def test_interrupt_in_the_last_epoch_lets_a_complete_run_finish(tmp_path):
+    assert run_here(tmp_path, "--signal-at", 18) == list(range(1, 19))
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_signals_are_left_alone_off_the_main_thread(tmp_path):
+    before = signal.getsignal(signal.SIGTERM)
+    seen = []
+    trainer = toy_trainer(parse([str(tmp_path), "--epochs", "1"]))
+    trainer.add_event_handler(Events.ITERATION_COMPLETED, lambda: seen.append(signal.getsignal(signal.SIGTERM)))
+    thread = threading.Thread(target=trainer.run)
+    thread.start()
+    thread.join()
+    assert seen == [before] * 6
+
+
+@pytest.mark.slow
+def test_second_interrupt_aborts_at_once(tmp_path):
+    text = run(tmp_path, "--signal-at", 8, 8, code=-signal.SIGINT)
+    assert iterations(text)[-1] == 7
+    assert "KeyboardInterrupt" in text
+    assert read_checkpoint(tmp_path / "models" / "last.pt")["iteration"] == 6  # the end of the first epoch
+
+
+@pytest.mark.slow
+def test_killed_run_loses_at_most_the_work_since_the_last_checkpoint(whole, tmp_path):
+    chance = random.Random(0)
+    reached = 0
+    for _ in range(2):
+        reached = kill_once(tmp_path, chance.uniform(0.0, 0.15), reached)
+    run_here(tmp_path)
+    assert_equal_runs(whole, tmp_path)
+
+
+def kill_once(folder, seconds, reached, every=2):
+    """Kill a run some time after its first new iteration; return how far the readable file that it left is."""
+    process = start(folder, "--save-every", every, "--delay", 0.01)
+    for line in process.stdout:
+        if line.startswith("done"):
+            break
+    time.sleep(seconds)
+    process.send_signal(signal.SIGKILL)
+    done = [int(line.split()[1]) for line in process.communicate()[0].splitlines() if line.startswith("done")]
+    last = folder / "models" / "last.pt"
+    saved = read_checkpoint(last)["iteration"] if last.exists() else 0
+    assert saved >= max([reached, *(number - every for number in done)])
+    return saved
+
+
+def test_finished_run_is_not_trained_again_and_afresh_keeps_what_was(tmp_path, caplog):
+    caplog.set_level("INFO")
+    run_here(tmp_path)
+    before = (tmp_path / "models" / "model.pt").read_bytes()
+    assert run_here(tmp_path) == []
+    assert "this run is finished: all 3 epochs are done" in caplog.text
+    assert (tmp_path / "models" / "model.pt").read_bytes() == before
+    assert run_here(tmp_path, "--fingerprint", "b" * 64, "--epochs", 1) == list(range(1, 7))
+    assert "starting afresh: other data or another configuration" in caplog.text
+    assert (tmp_path / "models" / "model.aaaaaaaa.pt").read_bytes() == before
+    assert read_checkpoint(tmp_path / "models" / "last.aaaaaaaa.pt")["iteration"] == 18
+    assert run_here(tmp_path, "--fingerprint", "b" * 64, "--epochs", 1, "--afresh") == list(range(1, 7))
+    assert "starting afresh: resume is false" in caplog.text
+
+
+def test_more_epochs_continue_a_finished_run(tmp_path):
+    run_here(tmp_path, "--epochs", 1)
+    assert run_here(tmp_path, "--epochs", 2) == list(range(7, 13))
+
+
+def test_put_aside_without_anything(tmp_path):
+    assert put_aside(tmp_path, "c" * 64) == []
