@@ -1,0 +1,57 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tools.__main__ import main
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+def call(monkeypatch, *words: str) -> int:
+    monkeypatch.setattr(sys, "argv", ["tools", *words])
+    try:
+        main()
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    return 0
+
+
+def test_list_shows_bundles_and_data_sets(monkeypatch, capsys):
+    assert call(monkeypatch, "list") == 0
+    out = capsys.readouterr().out
+    assert "aura_v3" in out
+    assert "nsclc_radiomics" in out
+
+
+@pytest.mark.parametrize("command", ["prepare", "demo", "report"])
+def test_help_names_every_argument_and_an_example(command):
+    done = subprocess.run(
+        [sys.executable, "-m", "tools", command, "--help"],
+        capture_output=True, text=True, check=False, cwd=REPOSITORY, env={"PAGER": "cat", "PATH": "/usr/bin:/bin"},
+    )  # fmt: skip
+    text = done.stdout + done.stderr
+    assert f"Example: python -m tools {command}" in text
+    assert done.returncode == 0
+
+
+def test_prepare_converts_a_raw_tree(monkeypatch, raw_phantom, tmp_path):
+    words = ("prepare", "nsclc_radiomics", "--source", str(raw_phantom), "--output", str(tmp_path / "out"))
+    assert call(monkeypatch, *words, "--allow_empty", "--test_fraction", "0") == 0
+    assert (tmp_path / "out" / "datalist.json").is_file()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("prepare", "nsclc", "--source", "a", "--output", "b"), "unknown data set 'nsclc'; those there are: nsclc_"),
+        (("demo", "aura_v9"), "unknown bundle 'aura_v9'; those there are: aura_v3"),
+        (("prepare", "nsclc_radiomics", "--source", "nowhere", "--output", "b"), "nowhere"),
+    ],
+)
+def test_wrong_words_end_in_one_line(monkeypatch, capsys, words, message):
+    assert call(monkeypatch, *words) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert message in error
