@@ -20,28 +20,30 @@ def wait(device: torch.device) -> None:
 
 def interleave(
     sides: dict[str, Callable[[], object]], repeats: int, device: torch.device, warmup: int = 1
-) -> dict[str, list[float]]:
-    """Run every side ``repeats`` times in turns, each round beginning with another; return seconds."""
+) -> dict[str, list[tuple[float, float]]]:
+    """Run every side ``repeats`` times in turns, each round beginning with another; return seconds of (wall, CPU)."""
     names = list(sides)
-    seconds: dict[str, list[float]] = {name: [] for name in names}
+    seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in names}
     for round_number in range(-warmup, repeats):
         turn = round_number % len(names)
         for name in names[turn:] + names[:turn]:
             wait(device)
-            begin = time.perf_counter()
+            begin, cpu_begin = time.perf_counter(), time.process_time()
             sides[name]()
             wait(device)
             if round_number >= 0:
-                seconds[name].append(time.perf_counter() - begin)
+                seconds[name].append((time.perf_counter() - begin, time.process_time() - cpu_begin))
     return seconds
 
 
-def compare(seconds: dict[str, list[float]], aims: dict[str, float] | None = None) -> list[dict]:
+def compare(seconds: dict[str, list[tuple[float, float]]], aims: dict[str, float] | None = None) -> list[dict]:
     """Ratios of the first side's time to each side's, round by round: median, least and greatest."""
-    base = next(iter(seconds))
+    base = list(zip(*next(iter(seconds.values())), strict=True))  # wall, CPU
     rows = []
-    for name, times in seconds.items():
-        ratios = sorted(first / other for first, other in zip(seconds[base], times, strict=True))
+    for name, pairs in seconds.items():
+        times, cpu_times = zip(*pairs, strict=True)
+        ratios = sorted(first / other for first, other in zip(base[0], times, strict=True))
+        cpu_ratios = [first / other for first, other in zip(base[1], cpu_times, strict=True)]
         row = {
             "side": name,
             "median_s": statistics.median(times),
@@ -50,6 +52,7 @@ def compare(seconds: dict[str, list[float]], aims: dict[str, float] | None = Non
             "ratio": statistics.median(ratios),
             "ratio_min": ratios[0],
             "ratio_max": ratios[-1],
+            "cpu_ratio": statistics.median(cpu_ratios),
             "aim": (aims or {}).get(name),
         }
         rows.append(row)
@@ -59,12 +62,15 @@ def compare(seconds: dict[str, list[float]], aims: dict[str, float] | None = Non
 def show(title: str, rows: list[dict]) -> None:
     """Print the comparison as a table."""
     print(f"\n{title}")
-    print(f"{'':24s} {'median s':>9s} {'min..max':>17s} {'times faster':>13s} {'min..max':>13s} {'aim':>6s}")
+    print(
+        f"{'':24s} {'median s':>9s} {'min..max':>17s} {'times faster':>13s} {'min..max':>13s} {'by CPU time':>12s} {'aim':>6s}"
+    )
     for row in rows:
         spread = f"{row['min_s']:.3f}..{row['max_s']:.3f}"
         ratios = f"{row['ratio_min']:.2f}..{row['ratio_max']:.2f}"
         aim = "" if row["aim"] is None else f"{row['aim']:.2f}"
-        print(f"{row['side']:24s} {row['median_s']:9.3f} {spread:>17s} {row['ratio']:13.2f} {ratios:>13s} {aim:>6s}")
+        numbers = f"{row['median_s']:9.3f} {spread:>17s} {row['ratio']:13.2f} {ratios:>13s} {row['cpu_ratio']:12.2f}"
+        print(f"{row['side']:24s} {numbers} {aim:>6s}")
 
 
 def machine(device: torch.device) -> dict:

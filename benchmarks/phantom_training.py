@@ -20,19 +20,23 @@ BATCH = 8
 
 @dataclass(frozen=True)
 class Volume:
-    """One phantom ready for a network: image (Z, H, W) in [0, 1], target (Z, H, W) of 0 and 1, and HU of the same grid."""
+    """One phantom ready for a network: image in [0, 1], target of 0 and 1, and HU, all (Z, H, W)."""
 
     image: torch.Tensor
     target: torch.Tensor
     hu: np.ndarray
 
 
-def load(grade: str, indices: range, seed: int, pixel_mm: float, crop: tuple[int, int], without: tuple[str, ...] = ()
-         ) -> list[Volume]:  # fmt: skip
+def load(
+    grade: str, indices: range, seed: int, pixel_mm: float, crop: tuple[int, int], thickness_mm: float | None = None,
+    without: tuple[str, ...] = (),
+) -> list[Volume]:  # fmt: skip
     """Make phantoms and cut the middle `crop` pixels (rows, columns), which hold both lungs."""
     volumes = []
     for index in indices:
-        patient = phantom_patient(grade_named(grade), index, seed, pixel_mm=pixel_mm, without=without)
+        patient = phantom_patient(
+            grade_named(grade), index, seed, pixel_mm=pixel_mm, thickness_mm=thickness_mm, without=without
+        )
         top, left = ((n - c) // 2 for n, c in zip(patient.image.shape[1:], crop, strict=True))
         cut = np.s_[:, max(top, 0) : max(top, 0) + crop[0], max(left, 0) : max(left, 0) + crop[1]]
         hu, mask = patient.image[cut], patient.mask[cut]
@@ -57,28 +61,48 @@ def local_network() -> nn.Module:
     return nn.Sequential(*layers, nn.Conv2d(24, 1, 1))
 
 
-def train(network: nn.Module, volumes: list[Volume], steps: int, seed: int = 0, lr: float = 3e-3) -> float:
-    """Train on slices, half of them with tumour, flipped at random; returns the seconds taken."""
-    rng, start = np.random.default_rng(seed), time.perf_counter()
-    places = [(v, z, bool(v.target[z].any())) for v in volumes for z in range(len(v.image))]
-    pools = [[p for p in places if p[2]], [p for p in places if not p[2]]]
-    optimizer = torch.optim.AdamW(network.parameters(), lr=lr, weight_decay=1e-4)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=steps, pct_start=0.1)
-    loss_function = DiceCELoss(sigmoid=True, batch=True)
-    network.train()
-    for _ in range(steps):
-        picked = [pools[k % 2][rng.integers(len(pools[k % 2]))] for k in range(BATCH)]
-        image = torch.stack([v.image[z] for v, z, _ in picked])[:, None]
-        target = torch.stack([v.target[z] for v, z, _ in picked])[:, None]
-        if rng.uniform() < 0.5:
-            image, target = image.flip(-1), target.flip(-1)
-        image = image + 0.05 * float(rng.standard_normal())
-        optimizer.zero_grad(set_to_none=True)
-        loss_function(network(image), target).backward()
-        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimizer.step()
-        schedule.step()
-    return time.perf_counter() - start
+class Trainer:
+    """Trains a network on slices, half of them with tumour; `run` goes on where it stopped."""
+
+    def __init__(self, network: nn.Module, volumes: list[Volume], steps: int, seed: int = 0, lr: float = 3e-3) -> None:
+        self.network, self.seconds = network.train(), 0.0
+        self._rng = np.random.default_rng(seed)
+        places = [(v, z, bool(v.target[z].any())) for v in volumes for z in range(len(v.image))]
+        self._pools = [[p for p in places if p[2]], [p for p in places if not p[2]]]
+        self._optimizer = torch.optim.AdamW(network.parameters(), lr=lr, weight_decay=1e-4)
+        self._schedule = torch.optim.lr_scheduler.OneCycleLR(self._optimizer, lr, total_steps=steps, pct_start=0.1)
+        self._loss, self._left = DiceCELoss(sigmoid=True, batch=True), steps
+
+    def run(self, steps: int) -> None:
+        """Take so many steps, or those that are left."""
+        start = time.perf_counter()
+        for _ in range(min(steps, self._left)):
+            picked = [pool[self._rng.integers(len(pool))] for pool in self._pools * (BATCH // 2)]
+            image = torch.stack([v.image[z] for v, z, _ in picked])[:, None]
+            target = torch.stack([v.target[z] for v, z, _ in picked])[:, None]
+            image, target = _augment(image, target, self._rng)
+            self._optimizer.zero_grad(set_to_none=True)
+            self._loss(self.network(image), target).backward()
+            nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+            self._optimizer.step()
+            self._schedule.step()
+        self._left -= min(steps, self._left)
+        self.seconds += time.perf_counter() - start
+
+
+def _augment(image: torch.Tensor, target: torch.Tensor, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+    """Flip, turn by up to 30 degrees, scale and shift a batch (B, 1, H, W), and change its brightness a little."""
+    both = torch.cat([image, target], 1)
+    both = both.flip([axis for axis in (-2, -1) if rng.uniform() < 0.5])
+    size, ratio = len(both), both.shape[-1] / both.shape[-2]
+    turn = torch.from_numpy(rng.uniform(-0.5, 0.5, size)).float()
+    scale = torch.from_numpy(rng.uniform(0.8, 1.2, size)).float()
+    shift = torch.from_numpy(rng.uniform(-0.2, 0.2, (size, 2))).float()
+    cos, sin = torch.cos(turn) * scale, torch.sin(turn) * scale
+    rows = [torch.stack([cos, -sin / ratio, shift[:, 0]], 1), torch.stack([sin * ratio, cos, shift[:, 1]], 1)]
+    places = nn.functional.affine_grid(torch.stack(rows, 1), list(both.shape), align_corners=False)
+    both = nn.functional.grid_sample(both, places, align_corners=False)
+    return both[:, :1] + 0.03 * float(rng.standard_normal()), (both[:, 1:] > 0.5).float()
 
 
 @torch.inference_mode()

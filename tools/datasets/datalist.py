@@ -24,7 +24,8 @@ def split_patients(
 
     Each patient's place in the order comes from a hash of the seed and its id, so that the division depends on nothing
     else. A part with a fraction above 0 gets at least one patient as long as training keeps one: validation first.
-    Patients without a target are divided apart, so that validation never consists of them alone.
+    Patients without a target are divided apart, so that validation consists of them alone only when a single patient
+    has a target.
 
     Args:
         fractions: ``{"validation": 0.2, "test": 0.2}``; training gets the rest.
@@ -47,6 +48,8 @@ def split_patients(
         parts["validation"] += order[:validation]
         parts["test"] += order[validation : validation + tested]
         parts["training"] += order[validation + tested :]
+    if val > 0 and not parts["validation"] and len(parts["training"]) >= 2:
+        parts["validation"].append(parts["training"].pop())
     return {name: sorted(members) for name, members in parts.items()}
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydicom.errors import InvalidDicomError
+from pydicom.uid import MediaStorageDirectoryStorage
 from tqdm import tqdm
 
 from .dicom_series import Series, SeriesBuilder, open_header
@@ -67,8 +68,10 @@ def scan_files(paths: list[Path], root: Path, progress: bool = False) -> DicomTr
             continue
         modality = str(header.get("Modality") or "")
         uid = str(header.get("SOPInstanceUID") or "")
-        if not uid or not header.get("SeriesInstanceUID"):
-            tree.other[modality or "no modality"] += 1
+        if header.file_meta.get("MediaStorageSOPClassUID") == MediaStorageDirectoryStorage:
+            tree.other["DICOMDIR"] += 1
+        elif not uid or not header.get("SeriesInstanceUID"):
+            tree.problems.append(f"{name}: damaged or truncated DICOM file (no series UID); download it again")
         elif modality in ("RTSTRUCT", "SEG"):
             digest = hashlib.sha256(path.read_bytes()).hexdigest()
             if digest not in outlines:  # exact copies count once

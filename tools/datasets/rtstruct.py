@@ -89,6 +89,9 @@ def rtstruct_mask(dataset: Dataset, series: Series, number: int, findings: Findi
             f"found ...{frame[-12:]}; it was drawn on another scan or needs a registration: leave it out or repair it"
         )
         return None
+    if "ROIContourSequence" not in dataset:
+        findings.problem("the structure set has no ROIContourSequence (truncated file?); download it again")
+        return None
     contours = [
         contour
         for roi in dataset.get("ROIContourSequence", [])

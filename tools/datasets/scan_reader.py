@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import nibabel
 import numpy as np
 from monai.config import PathLike
 from monai.data import ImageReader, NibabelReader
@@ -66,9 +65,11 @@ class ScanReader(ImageReader):
                 return reader.get_data(reader.read(img))
             except Exception as error:  # nibabel, gzip and zlib raise many kinds for a damaged file
                 raise ValueError(f"{img[0]} is no readable NIfTI file ({error}); copy or export it again") from error
+        from nibabel import Nifti1Image
+
         volume, affine = _read_series(img)
         reader.filenames = (str(img[0]),)
-        return reader.get_data(nibabel.Nifti1Image(volume, affine))
+        return reader.get_data(Nifti1Image(volume, affine))
 
 
 def find_scans(dataset_dir: str | Path | None) -> list[dict[str, Any]]:

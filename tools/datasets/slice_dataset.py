@@ -66,7 +66,7 @@ class SliceDataset(Dataset):
         self.data = list(data)
         self.slice_transform = slice_transform
         self.img_size = tuple(img_size)
-        self.body_threshold = body_threshold(window_hu)
+        threshold = body_threshold(window_hu)
         self.slices_per_volume = slices_per_volume
         self.target_slices = round(target_fraction * slices_per_volume)
         self.neighbour_slices = neighbour_slices
@@ -81,7 +81,7 @@ class SliceDataset(Dataset):
             progress=sys.stderr.isatty(),
             copy_cache=False,
         )
-        self.index: dict[int, SliceIndex] = {}
+        self.index = [SliceIndex(item["image"], item["label"], threshold) for item in self.volumes]
 
     def __len__(self) -> int:
         return len(self.data) * self.slices_per_volume
@@ -94,8 +94,6 @@ class SliceDataset(Dataset):
         rng = np.random.default_rng((self.seed, epoch, index))
         number, turn = divmod(index, self.slices_per_volume)
         volume = self.volumes[number]
-        if number not in self.index:
-            self.index[number] = SliceIndex(volume["image"], volume["label"], self.body_threshold)
         where = self.index[number]
         z = where.draw(rng, with_target=turn < self.target_slices)
         corner = where.corner(rng, self.img_size, volume["label"][0, :, :, z])

@@ -70,7 +70,7 @@ class PatientScores(Metric):
         predictions, labels = output[0], output[1]
         names = output[2] if len(output) > 2 else [None] * len(labels)
         for prediction, label, name in zip(predictions, labels, names, strict=True):
-            file = _file_of(label) or _file_of(prediction)
+            file = file_of(label) or file_of(prediction)
             patient = str(name) if name else Path(file or f"case_{len(self.cases)}").name.split(".")[0]
             overlaps = overlap_ml(prediction[self.first_channel :], label[self.first_channel :])
             if len(overlaps) != len(self.class_names):
@@ -84,7 +84,7 @@ class PatientScores(Metric):
     def iteration_completed(self, engine: Engine) -> None:
         """Score the volumes of the engine's batch."""
         predictions, labels = self._output_transform(engine.state.output)
-        self.update((predictions, labels, _patients_of(engine.state.batch, len(labels))))
+        self.update((predictions, labels, patients_of(engine.state.batch, len(labels))))
 
     def compute(self) -> float:
         """Return the mean Dice over patients of all ranks; 0 when nobody has one."""
@@ -104,7 +104,7 @@ class PatientScores(Metric):
         engine.state.metrics["n_patients"] = len({row["patient"] for row in self.rows})
         engine.state.metrics["n_empty"] = sum(of_class["n_empty"] for of_class in summary.values())
         engine.state.metrics[name] = key
-        engine.state.patient_scores = {"rows": self.rows, "summary": summary}
+        engine.state.patient_scores = {"epoch": engine.state.epoch, "rows": self.rows, "summary": summary}
         if self.output_dir is not None and idist.get_rank() == 0:
             write_text(self.output_dir / PATIENTS_CSV, to_csv(self.rows))
             write_json(self.output_dir / PATIENTS_JSON, engine.state.patient_scores)
@@ -146,7 +146,7 @@ def overlap_ml(prediction: torch.Tensor, label: torch.Tensor) -> list[dict[str, 
     return overlaps
 
 
-def _patients_of(batch: Any, count: int) -> list[str | None]:
+def patients_of(batch: Any, count: int) -> list[str | None]:
     """Return the patients of a batch, before or after it was taken apart; None where it does not say."""
     if isinstance(batch, Mapping):
         names = batch.get("patient")
@@ -154,7 +154,7 @@ def _patients_of(batch: Any, count: int) -> list[str | None]:
     return [item.get("patient") if isinstance(item, Mapping) else None for item in batch]
 
 
-def _file_of(volume: torch.Tensor) -> str | None:
+def file_of(volume: torch.Tensor) -> str | None:
     """Return the file that a volume was read from."""
     name = volume.meta.get("filename_or_obj") if isinstance(volume, MetaTensor) else None
     if isinstance(name, (list, tuple)):
