@@ -3,7 +3,7 @@ import shutil
 import numpy as np
 import pytest
 
-from tests.datasets.dicom_factory import make_ct, make_enhanced_ct, make_rtstruct, make_seg
+from tests.datasets.dicom_factory import item, make_ct, make_enhanced_ct, make_rtstruct, make_seg, save
 from tools.datasets.case_mask import target_mask
 from tools.datasets.case_plan import case_name, plan_cases
 from tools.datasets.dicom_files import scan_folder
@@ -37,7 +37,10 @@ def test_a_plain_patient_id_is_the_case_name(patient, name):
     assert case_name(patient) == name
 
 
-@pytest.mark.parametrize("patient", ["../../etc/passwd", "/abs", "..", "a/b", ".hidden", "a\x00b", "-rf", "Ä b", "x" * 200])
+HOSTILE = ["../../etc/passwd", "/abs", "..", "a/b", ".hidden", "a\x00b", "-rf", "Ä b", "x" * 200]
+
+
+@pytest.mark.parametrize("patient", HOSTILE)
 def test_a_hostile_patient_id_becomes_one_harmless_unique_name(patient):
     name = case_name(patient)
     assert "/" not in name
@@ -80,8 +83,8 @@ def test_without_a_reference_the_only_ct_with_its_frame_of_reference_is_taken(tm
 
 def test_two_outlined_ct_of_a_patient_are_two_cases_of_one_patient(tmp_path, ct):
     other = make_ct(tmp_path / "other", study=ct.study)
-    for index, item in enumerate((ct, other)):
-        make_rtstruct(item, tmp_path / f"rt{index}.dcm", {"GTV-1": [box(item)]})
+    for index, one in enumerate((ct, other)):
+        make_rtstruct(one, tmp_path / f"rt{index}.dcm", {"GTV-1": [box(one)]})
     cases = planned(tmp_path)
     assert {case.patient for case in cases} == {"LUNG1-001"}
     assert len({case.name for case in cases}) == 2
@@ -141,6 +144,30 @@ def test_an_rtstruct_is_preferred_and_a_seg_that_differs_is_told(tmp_path, ct):
     case = only(tmp_path)
     assert target_mask(case).sum() == 12
     assert "the SEG beside it could not be compared" in case.findings.warnings[0]
+
+
+def test_files_without_a_patient_id_belong_together_by_study(tmp_path):
+    ct = make_ct(tmp_path / "ct", patient="")
+    make_rtstruct(ct, tmp_path / "rt.dcm", {"GTV-1": [box(ct)]})
+    case = only(tmp_path)
+    assert case.name.startswith("unnamed-")
+    assert target_mask(case).sum() == 12
+
+
+def test_an_outline_on_two_ct_series_is_a_problem(tmp_path, ct):
+    other = make_ct(tmp_path / "other", study=ct.study)
+    dataset = make_rtstruct(ct, tmp_path / "rt.dcm", {"GTV-1": [box(ct)]})
+    study = dataset.ReferencedFrameOfReferenceSequence[0].RTReferencedStudySequence[0]
+    study.RTReferencedSeriesSequence.append(item(SeriesInstanceUID=other.series))
+    save(dataset, tmp_path / "rt.dcm")
+    assert "must reference one CT series, found 2" in only(tmp_path).findings.problems[0]
+
+
+def test_an_outline_that_cannot_be_read_is_a_problem_of_its_patient(tmp_path, ct):
+    dataset = make_rtstruct(ct, tmp_path / "rt.dcm", {"GTV-1": [box(ct)]})
+    del dataset.StructureSetROISequence[0].ROINumber
+    save(dataset, tmp_path / "rt.dcm")
+    assert "cannot be read" in only(tmp_path).findings.problems[0]
 
 
 def test_a_seg_alone_serves(tmp_path, ct):

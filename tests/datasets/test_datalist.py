@@ -25,9 +25,10 @@ def write(folder, cases, **options):
 FRACTIONS = {"validation": 0.2, "test": 0.2}
 
 
-@pytest.mark.parametrize(
-    ("count", "sizes"), [(0, (0, 0, 0)), (1, (1, 0, 0)), (2, (1, 1, 0)), (3, (1, 1, 1)), (10, (6, 2, 2)), (50, (30, 10, 10))],
-)
+SIZES = [(0, (0, 0, 0)), (1, (1, 0, 0)), (2, (1, 1, 0)), (3, (1, 1, 1)), (10, (6, 2, 2)), (50, (30, 10, 10))]
+
+
+@pytest.mark.parametrize(("count", "sizes"), SIZES)
 def test_small_sets_keep_training_then_validation_then_test(count, sizes):
     patients = [f"P{i}" for i in range(count)]
     parts = split_patients(patients, FRACTIONS, seed=1)

@@ -1,13 +1,14 @@
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from pydicom import dcmread
-from pydicom.uid import JPEG2000Lossless, JPEGLosslessSV1, RLELossless
+from pydicom.uid import MPEG2MPML, MediaStorageDirectoryStorage, RLELossless
 
 from tests.datasets.dicom_factory import OBLIQUE, ct_slice, make_ct, make_enhanced_ct, new_file, save
+from tools.datasets import dicom_pixels
 from tools.datasets.dicom_files import scan_files, scan_folder
-from tools.datasets.dicom_pixels import missing_decoder
 from tools.datasets.dicom_series import find_series, read_volume
 
 
@@ -169,6 +170,17 @@ def test_what_is_no_image_is_skipped_and_counted(tmp_path):
     assert not tree.problems
 
 
+def test_a_directory_file_is_no_damage_and_a_file_without_uid_is(tmp_path):
+    directory = new_file(MediaStorageDirectoryStorage)
+    del directory.SOPInstanceUID
+    save(directory, tmp_path / "DICOMDIR")
+    nothing = new_file("1.2.840.10008.5.1.4.1.1.2")
+    save(nothing, tmp_path / "nothing.dcm")
+    tree = scan_folder(tmp_path)
+    assert tree.other == {"DICOMDIR": 1}
+    assert tree.problems == ["nothing.dcm: damaged or truncated DICOM file (no series UID); download it again"]
+
+
 def test_a_missing_folder_or_a_file_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="does not exist: .*nowhere"):
         find_series(tmp_path / "nowhere")
@@ -187,16 +199,20 @@ def test_a_compressed_series_with_a_decoder_is_read(tmp_path):
     assert np.array_equal(read_volume(series)[0], ct.stored.transpose(2, 1, 0) - 1024)
 
 
-def test_a_compressed_series_without_a_decoder_says_what_to_install(tmp_path):
+def test_a_compressed_series_without_a_decoder_says_what_to_install(tmp_path, monkeypatch):
     ct = make_ct(tmp_path)
     for path in ct.files:
         dataset = dcmread(path)
         dataset.compress(RLELossless, generate_instance_uid=False)
-        dataset.file_meta.TransferSyntaxUID = JPEGLosslessSV1
         dataset.save_as(path)
-    text = problems(tmp_path)
-    assert "6 of 6 file(s): compressed with JPEG Lossless" in text or "cannot be decoded" in text
-    assert missing_decoder(JPEG2000Lossless.__class__("1.2.840.10008.1.2.4.100")).endswith("decompress the series first")
+    decoder = SimpleNamespace(is_available=False, missing_dependencies=["gdcm - requires python-gdcm"])
+    monkeypatch.setattr(dicom_pixels, "get_decoder", lambda syntax: decoder)
+    text = "6 of 6 file(s): compressed with RLE Lossless (1.2.840.10008.1.2.5) and no decoder is installed: gdcm"
+    assert text in problems(tmp_path)
+
+
+def test_a_video_has_no_decoder_at_all():
+    assert "has no decoder in pydicom; decompress the series first" in dicom_pixels.missing_decoder(MPEG2MPML)
 
 
 def test_damaged_compressed_pixels_are_found_by_the_checks(tmp_path):

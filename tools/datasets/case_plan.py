@@ -76,8 +76,8 @@ def plan_cases(tree: DicomTree, roi: str) -> list[Case]:
         patients[key] = case_name(item.patient_id, item.study_uid)
         series[key].append(item)
     for annotation in tree.annotations:
-        key = annotation.patient_id
-        patients.setdefault(key, case_name(key, annotation.sop_uid))
+        key = annotation.patient_id or f"study {annotation.study_uid}"
+        patients.setdefault(key, case_name(annotation.patient_id, annotation.study_uid))
         annotations[key].append(annotation)
     cases = [
         case for key in sorted(patients) for case in _plan_patient(patients[key], series[key], annotations[key], roi)

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 from pydicom.uid import MediaStorageDirectoryStorage
 from tqdm import tqdm
@@ -23,6 +24,7 @@ class Annotation:
     path: Path
     modality: str
     patient_id: str
+    study_uid: str
     sop_uid: str
 
 
@@ -35,6 +37,11 @@ class DicomTree:
     skipped: int = 0
     other: Counter[str] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)
+
+
+def _annotation(path: Path, header: Dataset) -> Annotation:
+    names = ("Modality", "PatientID", "StudyInstanceUID", "SOPInstanceUID")
+    return Annotation(path, *(str(header.get(name) or "") for name in names))
 
 
 def scan_folder(folder: Path, progress: bool = False) -> DicomTree:
@@ -76,7 +83,7 @@ def scan_files(paths: list[Path], root: Path, progress: bool = False) -> DicomTr
             digest = hashlib.sha256(path.read_bytes()).hexdigest()
             if digest not in outlines:  # exact copies count once
                 outlines.add(digest)
-                tree.annotations.append(Annotation(path, modality, str(header.get("PatientID") or ""), uid))
+                tree.annotations.append(_annotation(path, header))
         elif modality in IMAGE_MODALITIES:
             builders.setdefault(str(header.SeriesInstanceUID), SeriesBuilder(header)).add(header, path)
         else:
