@@ -14,7 +14,7 @@ from tools.report.run_files import json_lines, write_json, write_text
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 )
-EVIL = '<script>alert("x")</script>'
+EVIL = "<script>alert(1)</script>"
 
 
 class Reader(HTMLParser):

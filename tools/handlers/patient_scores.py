@@ -150,8 +150,10 @@ def patients_of(batch: Any, count: int) -> list[str | None]:
     """Return the patients of a batch, before or after it was taken apart; None where it does not say."""
     if isinstance(batch, Mapping):
         names = batch.get("patient")
-        return [None] * count if names is None else [names] if isinstance(names, str) else list(names)
-    return [item.get("patient") if isinstance(item, Mapping) else None for item in batch]
+        names = [names] if isinstance(names, str) else list(names or ())
+    else:
+        names = [item.get("patient") if isinstance(item, Mapping) else None for item in batch]
+    return names if len(names) == count else [None] * count
 
 
 def file_of(volume: torch.Tensor) -> str | None:
