@@ -1,7 +1,6 @@
 import errno
 import math
 import random
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,7 +20,6 @@ def trainer_with_scores(folder, scores, *options):
     trainer = toy_trainer(parse([str(folder), "--epochs", str(len(scores)), *options]))
     checkpoints = find(trainer)
     validator = checkpoints.validator
-    validator.add_event_handler(Events.EPOCH_COMPLETED, lambda e: None)
     original = checkpoints._keep_best
 
     def keep(engine):
@@ -86,13 +84,13 @@ def test_scaler_is_saved_and_restored(tmp_path):
         trainer = toy_trainer(parse([str(tmp_path), "--epochs", str(epochs)]))
         trainer.amp = True
         scales = []
-        first = trainer._event_handlers[Events.STARTED]
-        trainer.add_event_handler(Events.STARTED, lambda: None)
 
+        @trainer.on(Events.STARTED)
         def use(engine):
             engine.scaler = torch.amp.GradScaler("cpu", init_scale=2.0**8, growth_interval=3)
 
-        first.insert(0, (use, (), {}))
+        started = trainer._event_handlers[Events.STARTED]
+        started.insert(0, started.pop())
         trainer.add_event_handler(Events.ITERATION_COMPLETED, lambda e: scales.append(e.scaler.get_scale()))
         trainer.run()
         return scales
@@ -133,17 +131,21 @@ def test_abort_while_writing_leaves_the_former_file(tmp_path, monkeypatch):
     assert len(list(tmp_path.iterdir())) == 1
 
 
-def test_real_full_device_is_recognised():
-    if not Path("/dev/full").exists():
-        pytest.fail("this test needs /dev/full, which every Linux has")
-    with pytest.raises((OSError, RuntimeError)), open("/dev/full", "wb") as file:  # noqa: PT011
-        torch.save(torch.zeros(1_000_000), file)
-
-
 def test_damaged_file_is_told(tmp_path):
     (tmp_path / "last.pt").write_bytes(b"nothing of use")
     with pytest.raises(ValueError, match="last.pt cannot be read as a checkpoint.*--resume false"):
         read_checkpoint(tmp_path / "last.pt")
+
+
+def test_damaged_checkpoint_stops_a_run_unless_it_begins_afresh(tmp_path):
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "last.pt").write_bytes(b"")
+    with pytest.raises(ValueError, match="cannot be read"):
+        trainer_with_scores(tmp_path, [0.5])[0].run()
+    trainer = trainer_with_scores(tmp_path, [0.5], "--afresh")[0]
+    trainer.run()
+    assert trainer.state.iteration == 6
+    assert (tmp_path / "models" / "last.damaged.pt").exists()
 
 
 def test_leftovers_of_killed_runs_are_removed(tmp_path):

@@ -44,7 +44,8 @@ def read_checkpoint(path: Path) -> Any:
         return torch.load(path, map_location="cpu", weights_only=True)
     except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
         raise ValueError(
-            f"{path} cannot be read as a checkpoint ({error}). Move it away, or begin afresh with --resume false."
+            f"{path} cannot be read as a checkpoint ({type(error).__name__}): it is damaged, or holds more than "
+            "tensors and plain values. Move it away, or begin afresh with --resume false."
         ) from error
 
 

@@ -134,7 +134,7 @@ class Checkpoints:
     def _start(self, engine: Engine) -> None:
         """STARTED: all of the trainer exists by now, its scaler too, and nothing has been drawn."""
         engine.state.stop_reason = ""
-        state = read_checkpoint(self.last) if self.last.exists() else None
+        state = self._read()
         if dist.is_available() and dist.is_initialized():
             dist.barrier()  # rank 0 may move the file that another rank still reads
         if engine.state.rank == 0:
@@ -147,6 +147,15 @@ class Checkpoints:
         kept = put_aside(self.folder, state["fingerprint"]) if engine.state.rank == 0 else []
         why = "other data or another configuration" if self.resume else "resume is false"
         logger.warning("starting afresh: %s; the checkpoint of the former run is kept (%s)", why, ", ".join(kept))
+
+    def _read(self) -> dict[str, Any] | None:
+        """``last.pt``, None without one; a damaged one is an error unless the run begins afresh anyway."""
+        try:
+            return read_checkpoint(self.last) if self.last.exists() else None
+        except ValueError:
+            if self.resume:
+                raise
+            return {"fingerprint": "damaged"}
 
     def _load(self, engine: Engine, state: dict[str, Any]) -> None:
         self.network.load_state_dict(state["network"])

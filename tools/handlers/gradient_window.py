@@ -19,7 +19,7 @@ class GradientWindow:
     Attributes:
         filled: whether at least one good micro-batch is in it.
         overflowed: whether a GradScaler's scale was too high for it, so that the whole window is lost as usual.
-        norm: norm of the gradients at the last check, unscaled; NaN before the first one.
+        norm: norm of the gradients at the last check, unscaled, of shape () on their device; None before the first.
     """
 
     def __init__(self, optimizer: Optimizer) -> None:
@@ -29,7 +29,7 @@ class GradientWindow:
     def open(self) -> None:
         """Begin a new window; what the gradients hold is of no more use."""
         self.filled = self.overflowed = False
-        self.norm = float("nan")
+        self.norm: torch.Tensor | None = None
         self.kept: list[torch.Tensor | None] | None = None
 
     def set_aside(self) -> None:
@@ -51,8 +51,9 @@ class GradientWindow:
         if both:
             torch._foreach_add_(*map(list, zip(*both, strict=True)))
 
-    def accept(self) -> None:
-        """Keep the last micro-batch."""
+    def accept(self, norm: torch.Tensor) -> None:
+        """Keep the last micro-batch; ``norm`` is that of all gradients now, unscaled."""
+        self.norm = norm
         self.filled = True
         self.kept = None
 
@@ -70,7 +71,7 @@ class GradientWindow:
         """Norm of all gradients, of shape (), without a host sync; not finite if any value is not."""
         return get_total_norm([p.grad for p in self.parameters if p.grad is not None])
 
-    def clip(self, max_norm: float | None) -> None:
-        """Scale the gradients down to ``max_norm``, by the norm found before; they must be unscaled by now."""
-        if max_norm is not None and self.norm > max_norm:
-            clip_grads_with_norm_(self.parameters, max_norm, torch.tensor(self.norm))
+    def clip(self, max_norm: float) -> None:
+        """Scale the gradients, unscaled by now, down to ``max_norm``; no host sync, since the norm is known."""
+        if self.norm is not None:
+            clip_grads_with_norm_(self.parameters, max_norm, self.norm)

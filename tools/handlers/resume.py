@@ -57,14 +57,13 @@ class EpochFollower:
     def attach(self, engine: Engine) -> None:
         """Attach to a trainer."""
         loader = getattr(engine, "data_loader", None)
-        sampler = getattr(loader, "sampler", None)
-        if not hasattr(sampler, "start"):
-            sampler = getattr(getattr(loader, "batch_sampler", None), "sampler", None)
-        self.batch_size = getattr(loader, "batch_size", None) or getattr(loader, "batch_sampler", loader).batch_size
-        self.sampler = sampler if hasattr(sampler, "start") and hasattr(sampler, "set_epoch") else None
+        batches = getattr(loader, "batch_sampler", None)
+        samplers = (getattr(loader, "sampler", None), getattr(batches, "sampler", None))
+        self.sampler = next((one for one in samplers if hasattr(one, "set_epoch") and hasattr(one, "start")), None)
         if self.sampler is None:
             logger.info("the data loader has no EpochSampler: a resumed run will not repeat the order of an epoch")
             return
+        self.batch_size = batches.batch_size
         engine.add_event_handler(Events.EPOCH_STARTED, self._follow)
 
     def _follow(self, engine: Engine) -> None:

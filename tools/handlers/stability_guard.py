@@ -1,6 +1,5 @@
 """No step on numbers that are not finite."""
 
-import logging
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,18 +18,7 @@ from .accumulation import closes_window, opens_window
 from .gradient_window import GradientWindow
 from .guarded_step import KnownOutcome, NoStep
 from .handler_states import register
-from .incident_log import IncidentLog, bad_samples, file_names, pick, slice_numbers, statistic
-
-logger = logging.getLogger(__name__)
-
-KINDS = ("image", "label", "logits", "loss", "gradient")
-CAUSES = {
-    "image": "the image files hold NaN or Inf, or a transform divides by zero: convert them again or drop them",
-    "label": "the label files hold NaN or Inf: convert them again or drop them",
-    "logits": "the network's output is not finite: lower the learning rate, or use bfloat16 instead of float16",
-    "loss": "the loss overflows: lower the learning rate, or compute the loss in float32",
-    "gradient": "the gradients overflow: lower the learning rate, or use bfloat16 or float32 instead of float16",
-}
+from .incidents import KINDS, Incidents
 
 
 class StabilityGuard:
@@ -72,12 +60,9 @@ class StabilityGuard:
             raise ValueError("; ".join(broken))
         self.network = network
         self.optimizer = optimizer
-        self.log = IncidentLog(output_dir)
         self.max_grad_norm = max_grad_norm
         self.max_in_a_row = max_in_a_row
-        self.incidents = self.in_a_row = 0
-        self.counts = dict.fromkeys(KINDS, 0)
-        self.recent_files: list[str] = []
+        self.incidents = Incidents(output_dir)
 
     def attach(self, engine: Engine) -> None:
         """Attach to a MONAI SupervisedTrainer."""
@@ -90,27 +75,23 @@ class StabilityGuard:
 
     def state_dict(self) -> dict[str, Any]:
         """Counters."""
-        return {"incidents": self.incidents, "in_a_row": self.in_a_row, "counts": dict(self.counts)}
+        return self.incidents.state_dict()
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Count on from where the saved run was."""
-        self.incidents, self.in_a_row = state["incidents"], state["in_a_row"]
-        self.counts = dict.fromkeys(KINDS, 0) | dict(state["counts"])
+        self.incidents.load_state_dict(state)
 
     def _prepare(self, engine: Engine) -> None:
         self.window = GradientWindow(self.optimizer)
         self.buffers = list(self.network.buffers())
         self.saved_buffers = [torch.empty_like(buffer) for buffer in self.buffers]
         self.stand_in = False
-        self._publish(engine)
-
-    def _publish(self, engine: Engine) -> None:
-        engine.state.incidents = engine.state.metrics["incidents"] = self.incidents
+        self.incidents.publish(engine)
 
     def _begin(self, engine: Engine) -> None:
         """ITERATION_STARTED: remember what the forward pass may spoil."""
         self._restore_engine(engine)
-        self._publish(engine)
+        self.incidents.publish(engine)
         engine.state.step_skipped = self.bad = False
         if opens_window(engine):
             self.window.open()
@@ -129,7 +110,7 @@ class StabilityGuard:
         engine.state.loss_value, bad, *here = numbers.tolist()
         self.bad = bad > 0
         if self.bad:
-            self._report(engine, [kind for kind, flag in zip(KINDS, here, strict=False) if flag])
+            self.incidents.add(engine, [kind for kind, flag in zip(KINDS, here, strict=False) if flag])
             output[Keys.LOSS] = torch.zeros((), device=loss.device, requires_grad=True)
         elif getattr(engine, "accumulation_steps", 1) > 1:
             self.window.set_aside()
@@ -151,7 +132,7 @@ class StabilityGuard:
         if self.bad:
             self._undo(engine)
         else:
-            self.in_a_row = 0
+            self.incidents.in_a_row = 0
         if closes_window(engine):
             self._close(engine)
 
@@ -164,14 +145,14 @@ class StabilityGuard:
         scale = torch.ones_like(norm) if scaler is None else scaler.scale(torch.ones_like(norm))
         norm_value, scale_value = torch.stack([norm, scale.to(norm)]).tolist()
         if math.isfinite(norm_value):
-            window.norm = engine.state.grad_norm = norm_value / scale_value
-            window.accept()
+            engine.state.grad_norm = norm_value / scale_value
+            window.accept(norm / scale)
         elif scale_value > 1:
             window.overflowed = True
         else:
             self.bad = True
             engine.state.grad_norm = norm_value
-            self._report(engine, ["gradient"])
+            self.incidents.add(engine, ["gradient"], self.window.parameters)
             window.roll_back()
 
     def _close(self, engine: Engine) -> None:
@@ -185,7 +166,7 @@ class StabilityGuard:
                 self.window.spoil()
             scaler.unscale_(self.optimizer)
             self._replace(engine, engine.optimizer, KnownOutcome(scaler, finite=not self.window.overflowed))
-        if not self.window.overflowed:
+        if not self.window.overflowed and self.max_grad_norm is not None:
             self.window.clip(self.max_grad_norm)
 
     def _replace(self, engine: Engine, optimizer: Any, scaler: Any) -> None:
@@ -204,47 +185,8 @@ class StabilityGuard:
         engine.state.step_skipped = True
         if self.buffers:
             torch._foreach_copy_(self.buffers, self.saved_buffers)
-        if self.in_a_row >= self.max_in_a_row:
-            raise FloatingPointError(self._explain())
-
-    def _report(self, engine: Engine, kinds: list[str]) -> None:
-        """Count an incident on all ranks, and write it on those where something was not finite."""
-        self.incidents += 1
-        self.in_a_row += 1
-        self._publish(engine)
-        if not kinds:
-            return
-        self.counts[kinds[0]] += 1
-        batch, state = engine.state.batch, engine.state
-        found = self._describe(engine, kinds[0])
-        places = found.pop("samples", [])
-        files = pick(file_names(batch), places)
-        self.recent_files = (self.recent_files + [name for name in files if name not in self.recent_files])[-5:]
-        incident = self.log.write(
-            epoch=state.epoch, iteration=state.iteration, kind=kinds[0], kinds=kinds, rank=state.rank, files=files,
-            slices=pick(slice_numbers(batch), places), loss=state.loss_value, in_a_row=self.in_a_row, **found,
-        )  # fmt: skip
-        logger.warning("step skipped: %s", incident)
-
-    def _describe(self, engine: Engine, kind: str) -> dict[str, Any]:
-        output = engine.state.output
-        if kind == "gradient":
-            grads = [p.grad.detach().flatten() for p in self.window.parameters if p.grad is not None]
-            return statistic(torch.cat(grads)) | {"grad_norm": engine.state.grad_norm}
-        tensor = output[{"image": Keys.IMAGE, "label": Keys.LABEL}.get(kind, Keys.PRED)]
-        if not isinstance(tensor, torch.Tensor):
-            return {}
-        return statistic(tensor) | {"samples": bad_samples(tensor)}
-
-    def _explain(self) -> str:
-        seen = {kind: count for kind, count in self.counts.items() if count}
-        causes = "; ".join(f"{kind}: {CAUSES[kind]}" for kind in seen)
-        files = ", ".join(self.recent_files) or "unknown (on another rank, or the batch has no 'file' entry)"
-        return (
-            f"{self.in_a_row} steps in a row were not finite (limit {self.max_in_a_row}; {self.incidents} in the whole "
-            f"run; by kind: {seen}). Last files: {files}. Likely causes: {causes}. "
-            f"Every incident is in {self.log.path}; the weights are those of the last good step."
-        )
+        if self.incidents.in_a_row >= self.max_in_a_row:
+            raise FloatingPointError(self.incidents.explain(self.max_in_a_row))
 
 
 def _is_bad(tensor: torch.Tensor | None, zero: torch.Tensor) -> torch.Tensor:
