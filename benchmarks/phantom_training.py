@@ -64,8 +64,10 @@ def local_network() -> nn.Module:
 class Trainer:
     """Trains a network on slices, half of them with tumour; `run` goes on where it stopped."""
 
-    def __init__(self, network: nn.Module, volumes: list[Volume], steps: int, seed: int = 0, lr: float = 3e-3) -> None:
-        self.network, self.seconds = network.train(), 0.0
+    def __init__(
+        self, network: nn.Module, volumes: list[Volume], steps: int, seed: int = 0, lr: float = 3e-3, device: str = "cpu"
+    ) -> None:  # fmt: skip
+        self.network, self.seconds, self._device = network.to(device).train(), 0.0, device
         self._rng = np.random.default_rng(seed)
         places = [(v, z, bool(v.target[z].any())) for v in volumes for z in range(len(v.image))]
         self._pools = [[p for p in places if p[2]], [p for p in places if not p[2]]]
@@ -80,7 +82,7 @@ class Trainer:
             picked = [pool[self._rng.integers(len(pool))] for pool in self._pools * (BATCH // 2)]
             image = torch.stack([v.image[z] for v, z, _ in picked])[:, None]
             target = torch.stack([v.target[z] for v, z, _ in picked])[:, None]
-            image, target = _augment(image, target, self._rng)
+            image, target = _augment(image.to(self._device), target.to(self._device), self._rng)
             self._optimizer.zero_grad(set_to_none=True)
             self._loss(self.network(image), target).backward()
             nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
@@ -95,11 +97,10 @@ def _augment(image: torch.Tensor, target: torch.Tensor, rng: np.random.Generator
     both = torch.cat([image, target], 1)
     both = both.flip([axis for axis in (-2, -1) if rng.uniform() < 0.5])
     size, ratio = len(both), both.shape[-1] / both.shape[-2]
-    turn = torch.from_numpy(rng.uniform(-0.5, 0.5, size)).float()
-    scale = torch.from_numpy(rng.uniform(0.8, 1.2, size)).float()
-    shift = torch.from_numpy(rng.uniform(-0.2, 0.2, (size, 2))).float()
+    draws = rng.uniform((-0.5, 0.8, -0.2, -0.2), (0.5, 1.2, 0.2, 0.2), (size, 4)).astype(np.float32)
+    turn, scale, *shift = torch.from_numpy(draws).to(image.device).unbind(1)
     cos, sin = torch.cos(turn) * scale, torch.sin(turn) * scale
-    rows = [torch.stack([cos, -sin / ratio, shift[:, 0]], 1), torch.stack([sin * ratio, cos, shift[:, 1]], 1)]
+    rows = [torch.stack([cos, -sin / ratio, shift[0]], 1), torch.stack([sin * ratio, cos, shift[1]], 1)]
     places = nn.functional.affine_grid(torch.stack(rows, 1), list(both.shape), align_corners=False)
     both = nn.functional.grid_sample(both, places, align_corners=False)
     return both[:, :1] + 0.03 * float(rng.standard_normal()), (both[:, 1:] > 0.5).float()
@@ -109,10 +110,12 @@ def _augment(image: torch.Tensor, target: torch.Tensor, rng: np.random.Generator
 def dice_per_patient(network: nn.Module, volumes: list[Volume]) -> list[float]:
     """Dice over all slices of each patient who has a tumour, probability cut at 0.5."""
     network.eval()
+    device = next(network.parameters()).device
     scores = []
     for volume in volumes:
         if volume.target.any():
-            mask = torch.cat([network(part[:, None]) > 0 for part in volume.image.split(16)])[:, 0]
+            parts = volume.image[:, None].split(16)
+            mask = torch.cat([(network(part.to(device)) > 0).cpu() for part in parts])[:, 0]
             both = (mask & (volume.target > 0)).sum()
             scores.append(float(2 * both / (mask.sum() + (volume.target > 0).sum())))
     return scores
