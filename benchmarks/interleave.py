@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import statistics
 import time
@@ -10,6 +11,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
+
+
+def cpu_seconds() -> float:
+    """CPU time of this process and of the children it has waited for."""
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
 
 
 def wait(device: torch.device) -> None:
@@ -28,11 +35,11 @@ def interleave(
         turn = round_number % len(names)
         for name in names[turn:] + names[:turn]:
             wait(device)
-            begin, cpu_begin = time.perf_counter(), time.process_time()
+            begin, cpu_begin = time.perf_counter(), cpu_seconds()
             sides[name]()
             wait(device)
             if round_number >= 0:
-                seconds[name].append((time.perf_counter() - begin, time.process_time() - cpu_begin))
+                seconds[name].append((time.perf_counter() - begin, cpu_seconds() - cpu_begin))
     return seconds
 
 
@@ -62,9 +69,8 @@ def compare(seconds: dict[str, list[tuple[float, float]]], aims: dict[str, float
 def show(title: str, rows: list[dict]) -> None:
     """Print the comparison as a table."""
     print(f"\n{title}")
-    print(
-        f"{'':24s} {'median s':>9s} {'min..max':>17s} {'times faster':>13s} {'min..max':>13s} {'by CPU time':>12s} {'aim':>6s}"
-    )
+    heads = f"{'times faster':>13s} {'min..max':>13s} {'by CPU time':>12s} {'aim':>6s}"
+    print(f"{'':24s} {'median s':>9s} {'min..max':>17s} {heads}")
     for row in rows:
         spread = f"{row['min_s']:.3f}..{row['max_s']:.3f}"
         ratios = f"{row['ratio_min']:.2f}..{row['ratio_max']:.2f}"

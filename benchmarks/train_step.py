@@ -5,6 +5,7 @@ python -m benchmarks.train_step [--quick] [--batch 4] [--device cuda] [--json OU
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 
 import torch
@@ -60,7 +61,8 @@ def main() -> None:
     torch.manual_seed(0)
     network = AuraViT(**args.network)
     reference = same_network(network, **args.network).to(args.device)
-    network = network.to(args.device, memory_format=torch.channels_last)
+    channels_last = copy.deepcopy(network).to(args.device, memory_format=torch.channels_last)
+    network = network.to(args.device)
     image = torch.rand(batch, 1, 256, 256, device=args.device)
     label = (torch.rand(batch, 1, 256, 256, device=args.device) > 0.99).float()
     with torch.inference_mode():
@@ -71,9 +73,8 @@ def main() -> None:
     adamw = torch.optim.AdamW(reference.parameters(), **RATES)
     plain = PlainDiceCE()
     sides = {"reference fp32": lambda: reference_step(reference.train(), adamw, plain, image, label)}
-    network.train()
-    sides["ours fp32"] = ours(network, image, label, None)
-    sides["ours half"] = ours(network, image, label, half_precision(args.device))
+    sides["ours fp32"] = ours(network.train(), image, label, None)
+    sides["ours half"] = ours(channels_last.train(), image, label, half_precision(args.device))
     seconds = interleave(sides, repeats, args.device)
     rows = compare(seconds, AIMS[args.device.type] if not args.network else None)
     show(f"training step, batch {batch}, {repeats} rounds", rows)
