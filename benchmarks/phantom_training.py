@@ -65,8 +65,14 @@ class Trainer:
     """Trains a network on slices, half of them with tumour; `run` goes on where it stopped."""
 
     def __init__(
-        self, network: nn.Module, volumes: list[Volume], steps: int, seed: int = 0, lr: float = 3e-3, device: str = "cpu"
-    ) -> None:  # fmt: skip
+        self,
+        network: nn.Module,
+        volumes: list[Volume],
+        steps: int,
+        seed: int = 0,
+        lr: float = 3e-3,
+        device: str = "cpu",
+    ) -> None:
         self.network, self.seconds, self._device = network.to(device).train(), 0.0, device
         self._rng = np.random.default_rng(seed)
         places = [(v, z, bool(v.target[z].any())) for v in volumes for z in range(len(v.image))]

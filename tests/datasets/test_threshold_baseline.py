@@ -39,6 +39,11 @@ def test_nothing_above_any_threshold_scores_zero():
     assert oracle_threshold_dice(image - 2000, target) == (0.0, None)
 
 
+def test_what_lies_below_the_threshold_is_no_component():
+    _, target = scene()
+    assert oracle_threshold_dice(np.where(target, -900.0, 40.0), target)[0] == 0
+
+
 def test_an_empty_target_has_no_score():
     image, target = scene()
     dice, threshold = oracle_threshold_dice(image, target & False)
