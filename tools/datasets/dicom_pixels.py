@@ -48,11 +48,8 @@ def missing_decoder(syntax: UID) -> str | None:
 
 
 def decoding_problem(slices: Sequence[SliceInfo]) -> str | None:
-    """Decode every slice of a compressed series once; the first failure in words, or None."""
+    """Decode every file of a compressed series once; the first failure in words, or None."""
     for path in dict.fromkeys(item.path for item in slices):
-        with pydicom.dcmread(path, stop_before_pixels=True) as header:
-            if not header.file_meta.TransferSyntaxUID.is_encapsulated:
-                continue
         try:
             stored_pixels(pydicom.dcmread(path))
         except Exception as error:  # decoders raise whatever they like for damaged data

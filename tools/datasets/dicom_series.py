@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pydicom
 from pydicom.dataset import FileDataset
+from pydicom.uid import UID
 
 from .dicom_pixels import decoding_problem, pixel_data_problem, read_hounsfield
 from .dicom_slice import HeaderError, SliceInfo, read_slices
@@ -36,8 +37,12 @@ class Series:
 
     @property
     def name(self) -> str:
-        """How messages call the series: description and the end of its UID, nothing about the patient."""
-        return f"{self.modality} series '{self.description[:40]}' (UID ...{self.uid[-12:]})"
+        """How messages call the series: description and the end of its UID, nothing about the patient.
+
+        A description with a caret or the PatientID in it holds a name or an id (some archives do that): left out.
+        """
+        telling = "^" in self.description or (self.patient_id and self.patient_id in self.description)
+        return f"{self.modality} series '{'' if telling else self.description[:40]}' (UID ...{self.uid[-12:]})"
 
     @property
     def files(self) -> list[Path]:
@@ -96,6 +101,7 @@ class SeriesBuilder:
         self.rescale_types: set[str] = set()
         self.paths: dict[str, Path] = {}
         self.copies = 0
+        self.encapsulated = False
         self.files = 0
 
     def add(self, header: FileDataset, path: Path) -> None:
@@ -114,6 +120,7 @@ class SeriesBuilder:
         self.rescale_types.add(str(header.get("RescaleType") or ""))
         try:
             fault = pixel_data_problem(header, path)
+            self.encapsulated |= UID(header.file_meta.TransferSyntaxUID).is_encapsulated
             self.series.slices.extend(read_slices(header, path))
         except HeaderError as error:
             fault = str(error)
@@ -143,7 +150,7 @@ class SeriesBuilder:
             findings.warning(f"{len(rescales)} different rescale slopes and intercepts, applied slice by slice")
         if not self.faults:
             series.slices, series.grid = arrange(series.slices, findings)
-        if not findings.problems:
+        if self.encapsulated and not findings.problems:
             fault = decoding_problem(series.slices)
             if fault:
                 findings.problem(fault)

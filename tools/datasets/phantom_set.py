@@ -22,12 +22,14 @@ def phantom_set(folder: Path, prepare: Callable, version: str, patients: int, gr
     converter version is another folder. With several processes rank 0 makes it while the others wait; on a node that
     does not share the folder each process makes its own, the first to finish wins.
     """
-    _warn_once(str(folder))
     made = folder / f"{grade}-{patients}-patients-seed-{seed}-v{version}"
     several = torch.distributed.is_available() and torch.distributed.is_initialized()
+    rank = torch.distributed.get_rank() if several else 0
+    if rank == 0:
+        _warn_once(str(folder))
     if several:
         try:
-            if torch.distributed.get_rank() == 0:
+            if rank == 0:
                 _make(made, prepare, patients, grade, seed)
         finally:
             torch.distributed.barrier()
