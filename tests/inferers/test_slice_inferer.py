@@ -130,6 +130,7 @@ def test_a_volume_smaller_than_the_window_is_padded_with_air():
     logits = run(volume, network, img_size=(32, 24))
     assert seen[0].shape == (2, 1, 32, 24)
     assert float(seen[0].sum()) == pytest.approx(0.8 * 20 * 13 * 2, rel=1e-5)
+    assert bool((seen[0][:, :, 6:26, 6:19] == seen[0].max()).all()), "the body lies in the middle of the window"
     assert torch.allclose(logits, volume * 2)
 
 
@@ -228,3 +229,9 @@ def test_arms_in_one_slice_cost_no_window_in_the_others():
     inside = body_of(volume) & (volume[0, 0] > 0)
     inside[..., 4] = False
     assert torch.allclose(logits[0, 0][inside], whole[0, 0][inside], atol=1e-5)
+
+
+def test_a_volume_kept_in_half_precision_is_segmented_in_full():
+    volume = patient().half()
+    logits = run(volume, small_net(), img_size=(64, 48))
+    assert torch.equal(logits, run(volume.float(), small_net(), img_size=(64, 48)))

@@ -26,7 +26,8 @@ class OverlayWriter:
     Under ``all_under`` patients all of them are drawn, otherwise the ``best`` and the ``worst`` by Dice. Without labels
     the first ``best + worst`` scans are drawn. ``overlays/index.json`` lists file, patient, Dice and kind of each.
     Attach it to an evaluator whose output, after its postprocessing, is a list with ``image``, ``pred`` and perhaps
-    ``label`` (1, X, Y, Z); the image may lie on another grid. With several ranks, rank 0 writes for all.
+    ``label`` (1, X, Y, Z); the image may lie on another grid. With several ranks, attach it on
+    each: rank 0 writes for all.
 
     Args:
         output_dir: the run directory.

@@ -72,7 +72,7 @@ class BodySliceInferer(Inferer):
 
         Args:
             inputs: one volume (1, C, X, Y, Z), windowed to [0, 1], 0 is air. On any device.
-            network: maps (N, neighbour_slices * C, *img_size) to logits (N, out, *img_size).
+            network: maps float32 (N, neighbour_slices * C, *img_size) to logits (N, out, *img_size).
             args: passed to the network.
             kwargs: passed to the network.
 
@@ -137,7 +137,7 @@ class BodySliceInferer(Inferer):
             stack = stack_neighbours(volume[:, rows, columns], torch.tensor([position]), self.neighbour_slices)
             stacks.append(F.pad(stack, padding) if any(padding) else stack)
         inputs = torch.cat(stacks)
-        logits = network(inputs.to(_device_of(network, volume)), *args, **kwargs)
+        logits = network(inputs.to(_device_of(network, volume), torch.float32), *args, **kwargs)
         if not isinstance(logits, torch.Tensor) or logits.ndim != 4 or tuple(logits.shape[2:]) != self.img_size:
             shape = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
             raise ValueError(

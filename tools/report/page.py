@@ -32,7 +32,8 @@ th, td { padding: 6px 10px; text-align: right; border-bottom: 1px solid var(--li
 th:first-child, td:first-child { text-align: left; max-width: 40vw; overflow: hidden; text-overflow: ellipsis; }
 td.text, th.text { text-align: left; }
 td.text { white-space: normal; overflow-wrap: anywhere; min-width: 10ch; }
-thead th { position: sticky; top: 0; background: var(--card); color: var(--soft); font-weight: 600; }
+thead th { position: sticky; top: 0; background: var(--card); color: var(--soft); font-weight: 600;
+  white-space: normal; vertical-align: bottom; }
 tr:last-child td { border-bottom: 0; }
 img { max-width: 100%; height: auto; display: block; border-radius: 6px; }
 .pictures { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 460px), 1fr)); gap: 14px; }
