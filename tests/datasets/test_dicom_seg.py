@@ -44,6 +44,10 @@ def test_overlapping_segments_are_kept_apart(ct):
     assert np.argwhere(mask_of(ct, frames, number=2)[0]).tolist() == [[4, 3, 2], [5, 3, 2]]
 
 
+def test_two_frames_of_a_segment_in_one_slice_are_joined(ct):
+    assert np.argwhere(mask_of(ct, [(1, 2, plane((3, 3))), (1, 2, plane((4, 3)))])[0]).tolist() == [[3, 3, 2], [4, 3, 2]]
+
+
 def test_a_fractional_voxel_belongs_from_half_on(ct):
     pixels = plane((3, 3), value=100) + plane((4, 3), value=99) + plane((5, 3), value=200)
     mask, _, _ = mask_of(ct, [(1, 2, pixels)], kind="FRACTIONAL")

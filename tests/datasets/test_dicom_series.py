@@ -58,14 +58,15 @@ def test_a_description_that_names_the_patient_is_not_repeated(tmp_path, descript
 
 def test_rescale_is_applied_slice_by_slice_and_rounded(tmp_path):
     def rescale(index, dataset):
-        dataset.RescaleSlope, dataset.RescaleIntercept = (1.5, -1000.25) if index == 2 else (1, -1024)
+        dataset.RescaleSlope, dataset.RescaleIntercept = {2: (1.5, -1000.25), 3: (2, -900)}.get(index, (1, -1024))
 
     ct = make_ct(tmp_path, change=rescale)
     (series,) = find_series(tmp_path)
     volume, _ = read_volume(series)
     assert np.array_equal(volume[:, :, 2], np.rint(ct.stored[2].T * 1.5 - 1000.25))
-    assert np.array_equal(volume[:, :, 3], ct.stored[3].T - 1024)
-    assert "2 different rescale" in series.findings.warnings[0]
+    assert np.array_equal(volume[:, :, 3], ct.stored[3].T * 2 - 900)
+    assert np.array_equal(volume[:, :, 4], ct.stored[4].T - 1024)
+    assert "3 different rescale" in series.findings.warnings[0]
 
 
 def test_values_beyond_int16_are_clipped_and_told(tmp_path):
