@@ -141,3 +141,11 @@ def test_other_ranks_write_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr("ignite.distributed.get_rank", lambda: 1)
     trainer_of(tmp_path).run()
     assert not (tmp_path / "history.jsonl").exists()
+
+
+def test_the_learning_rate_is_the_one_that_was_used(tmp_path):
+    trainer = trainer_of(tmp_path, losses=[1.0] * 4, tensorboard=False)
+    schedule = torch.optim.lr_scheduler.ExponentialLR(trainer.optimizer, 0.5)
+    trainer.add_event_handler(Events.ITERATION_COMPLETED(every=2), lambda engine: schedule.step())
+    trainer.run()
+    assert [line["lr"] for line in lines_of(tmp_path)] == [0.25, 0.125]

@@ -48,6 +48,7 @@ class History:
         self.begun = False
         self.losses: list[Any] = []
         self.norms: list[Any] = []
+        self.rate: Any = None
         self.samples = 0
         self.incidents = 0
         self.start = self.end = 0.0
@@ -91,6 +92,10 @@ class History:
         norm = getattr(engine.state, "grad_norm", None)
         if norm is not None:
             self.norms.append(norm.detach() if isinstance(norm, torch.Tensor) else norm)
+        if self.optimizer is not None:
+            self.rate = self.optimizer.param_groups[0][
+                "lr"
+            ]  # here, since a schedule may step before the line is written
         self.samples += _size_of(engine.state.batch)
         self.end = time.perf_counter()
 
@@ -103,7 +108,7 @@ class History:
                 "epoch": engine.state.epoch,
                 "iteration": engine.state.iteration,
                 "iterations": len(self.losses),
-                "lr": None if self.optimizer is None else float(self.optimizer.param_groups[0]["lr"]),
+                "lr": None if self.rate is None else float(self.rate),
                 "loss": math.fsum(losses) / len(losses) if losses else None,
                 "loss_min": min(losses, default=None),
                 "loss_max": max(losses, default=None),

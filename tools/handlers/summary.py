@@ -118,8 +118,8 @@ class RunSummary:
         self.write(engine, "completed", getattr(engine.state, "stop_reason", "") or "")
 
     def _stop(self, engine: Engine) -> None:
-        """Write what there is when the run ends early; COMPLETED, where it follows, says it better."""
-        if self.busy:
+        """Write what there is when the run ends early, unless COMPLETED follows and says it better."""
+        if self.busy and engine.should_terminate == "skip_completed":
             reason = getattr(engine.state, "stop_reason", "") or "stopped before its end; the same command resumes it"
             self.write(engine, "stopped", reason)
 
