@@ -30,7 +30,8 @@ def test_an_image_goes_through_the_same_steps_in_training_evaluation_and_inferen
     train = configs(bundle, "train")["preprocessing_steps"]
     evaluate = configs(bundle, "evaluate")["validate#preprocessing"]["transforms"]
     inference = configs(bundle, "inference")["preprocessing"]["transforms"]
-    assert image_steps(train) == image_steps(evaluate) == image_steps(inference)
+    named = [step for step in inference if not step["_target_"].endswith(".CaseNamed")]
+    assert image_steps(train) == image_steps(evaluate) == image_steps(named)
 
 
 @pytest.mark.parametrize("bundle", BUNDLES)
