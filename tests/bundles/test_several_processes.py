@@ -30,10 +30,9 @@ def test_two_ranks_train_as_one(bundle, phantom, tmp_path):
         os.symlink(phantom / folder, split / folder)
     (split / "datalist.json").write_text(json.dumps(datalist))
     options["dataset_dir"] = str(split)
-    command = [
-        sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2",
-        "-m", "monai.bundle", "run", "--config_file", str(names), *(part for key, value in options.items() for part in (f"--{key}", str(value))),
-    ]  # fmt: skip
+    words = [word for key, value in options.items() for word in (f"--{key}", str(value))]
+    launcher = ["torch.distributed.run", "--standalone", "--nproc_per_node", "2", "-m", "monai.bundle", "run"]
+    command = [sys.executable, "-m", *launcher, "--config_file", str(names), *words]
     done = subprocess.run(
         command, capture_output=True, text=True, check=False, cwd=REPOSITORY, env={**os.environ, "OMP_NUM_THREADS": "1"}
     )

@@ -12,8 +12,8 @@ FILE_NAME = "filename_or_obj"
 class CaseNamed(MapTransform):
     """Let outputs be named after ``name_key`` of the item instead of after the file that was read.
 
-    The files of a DICOM series have names like ``1-001.dcm`` in every case. Items without ``name_key`` pass unchanged. It
-    comes last in the preprocessing, because messages before it name the file.
+    The files of a DICOM series have names like ``1-001.dcm`` in every case. Items without ``name_key`` pass unchanged.
+    It comes last in the preprocessing, because messages before it name the file.
 
     Args:
         keys: MetaTensors to name.
