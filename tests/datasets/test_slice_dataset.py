@@ -11,7 +11,7 @@ TARGET_SLICES = (6, 7)
 
 
 def volume(item: dict) -> dict:
-    """A body of 0.8 in air, each slice with its own number in it, and a target in two slices of every patient but 'c'."""
+    """A body of 0.8 in air, each slice with its number in it, and a target in two slices of every patient but 'c'."""
     body = torch.zeros(1, *SIZE)
     body[:, 8:40, 6:34] = 0.8
     for z in range(SIZE[2]):
