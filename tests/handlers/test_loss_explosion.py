@@ -21,6 +21,7 @@ def run(losses, *, handler=None, guarded=True, **options):
 
     def step(engine, batch):
         loss = losses[engine.state.epoch - 1]
+        loss = loss[batch] if isinstance(loss, tuple) else loss
         engine.state.step_skipped = False
         if guarded:
             engine.state.step_skipped = math.isnan(loss)
@@ -64,6 +65,7 @@ def test_training_stops_after_the_third_reduction(caplog):
 def test_skipped_steps_do_not_count():
     _, handler, _ = run([11.0, 11.0, math.nan, 11.0, 1.0])
     assert handler.reductions == 1  # the epoch without a step is no verdict
+    assert run([(11.0, math.nan)] * 3)[1].reductions == 1
 
 
 def test_state_goes_on_in_another_run():
