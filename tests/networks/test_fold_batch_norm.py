@@ -41,6 +41,7 @@ def test_a_bias_is_folded_too():
     layers = nn.Sequential(nn.Conv2d(2, 3, 3), nn.BatchNorm2d(3)).eval()
     nn.init.normal_(layers[0].bias)
     nn.init.normal_(layers[1].running_mean)
+    nn.init.uniform_(layers[1].running_var, 2.0, 3.0)
     image = torch.randn(1, 2, 5, 5)
     before = layers(image)
     torch.testing.assert_close(fold_batch_norm(layers)(image), before)
