@@ -84,14 +84,15 @@ def test_a_window_beyond_the_plane_is_filled_with_air():
     assert not cut(planes, (50, 50), (4, 4)).any()
 
 
-def test_not_a_number_survives_the_cache():
+@pytest.mark.parametrize("key", ["image", "label"])
+def test_what_is_not_finite_survives_the_cache(key):
     def broken(item):
         out = volume(item)
-        out["image"][0, 10, 10] = float("nan")
+        out[key][0, 10, 10] = float("inf" if key == "label" else "nan")
         return out
 
     slices = SliceDataset([{"image": "a.nii", "label": "b.nii", "patient": "a"}], broken, img_size=(32, 32))
-    assert all(torch.isnan(slices[(0, index)]["image"]).sum() == 1 for index in range(3))
+    assert all((~torch.isfinite(slices[(0, index)][key])).sum() == 1 for index in range(3))
 
 
 @pytest.mark.parametrize(

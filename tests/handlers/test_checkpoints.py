@@ -187,3 +187,11 @@ def test_wrong_arguments(tmp_path):
     validator.state.key_metric_name = None
     with pytest.raises(ValueError, match="no key metric to choose the best weights by"):
         Checkpoints(network, optimizer, tmp_path, "a", validator=validator).attach(toy_validator(network))
+
+
+def test_a_run_without_a_usable_validation_leaves_its_last_weights(tmp_path, caplog):
+    trainer, _ = trainer_with_scores(tmp_path, [math.nan, math.nan])
+    trainer.run()
+    weights = dict(torch.load(tmp_path / "models" / "model.pt", weights_only=True))
+    assert_same(weights, dict(trainer.network.state_dict()))
+    assert "no validation of this run had a usable score" in caplog.text

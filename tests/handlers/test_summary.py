@@ -163,3 +163,12 @@ def test_other_ranks_write_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr("ignite.distributed.get_rank", lambda: 1)
     engine_with(tmp_path).run([0])
     assert not (tmp_path / "summary.json").exists()
+
+
+def test_a_run_that_is_refused_leaves_the_folder_of_another_alone(tmp_path):
+    engine = Engine(lambda engine, batch: None)
+    engine.add_event_handler(Events.STARTED, lambda: (_ for _ in ()).throw(RuntimeError("locked by another run")))
+    RunSummary(tmp_path).attach(engine)
+    with pytest.raises(RuntimeError, match="locked by another run"):
+        engine.run([0])
+    assert not list(tmp_path.iterdir())

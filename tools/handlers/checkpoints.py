@@ -99,6 +99,7 @@ class Checkpoints:
         engine.add_event_handler(Events.EPOCH_COMPLETED, self._after_epoch)
         if self.validator is not None:
             self.validator.add_event_handler(Events.COMPLETED, self._keep_best)
+            engine.add_event_handler(Events.COMPLETED, self._never_validated)
         if self.interrupt:
             Interrupt(self.save, self.last).attach(engine)
 
@@ -188,6 +189,12 @@ class Checkpoints:
         if self.validator is None and engine.state.rank == 0:
             write_checkpoint(self.best, self.network.state_dict())
         self.save(engine)
+
+    def _never_validated(self, engine: Engine) -> None:
+        """COMPLETED: a run shorter than the validation interval leaves its last weights, and says so."""
+        if self.best_metric is None and engine.state.rank == 0:
+            logger.warning("no validation of this run had a usable score: model.pt holds the last weights")
+            write_checkpoint(self.best, self.network.state_dict())
 
     def _keep_best(self, validator: Engine) -> None:
         state = validator.state

@@ -68,7 +68,7 @@ class RunSummary:
         self.report = report
         self.bundle, self.config = _running_bundle()
         self.start = time.perf_counter()
-        self.busy = False
+        self.begun = self.busy = False
 
     def attach(self, engine: Engine) -> None:
         """Attach to the engine that the workflow runs."""
@@ -107,7 +107,7 @@ class RunSummary:
 
     def _begin(self, engine: Engine) -> None:
         self.start = time.perf_counter()
-        self.busy = False
+        self.begun, self.busy = True, False
         if self.config:
             write_json(self.output_dir / CONFIG, self.config)
 
@@ -138,7 +138,12 @@ class RunSummary:
         return run_and_record
 
     def _record_failure(self, engine: Engine, error: BaseException) -> None:
-        """Write a summary of a failed run; whatever goes wrong with that must not hide ``error``."""
+        """Write a summary of a failed run; whatever goes wrong with that must not hide ``error``.
+
+        A run that was refused before it began leaves the folder as it was: another one may be at work in it.
+        """
+        if not self.begun:
+            return
         try:
             self.write(engine, "failed", f"{type(error).__name__}: {error}")
         except Exception as second:
