@@ -157,8 +157,8 @@ def _check_cases(tree: DicomTree, roi: str, allow_empty: bool, quiet: bool) -> l
 def _stop_on_problems(source: Path, tree: DicomTree, cases: list[Case], good: list[Case], skip_bad: bool) -> None:
     if not cases and not tree.problems:
         raise ConversionError(
-            f"no DICOM images in {source} ({tree.skipped} files are no DICOM); give the folder with the unpacked "
-            "patients"
+            f"no DICOM images in {source} ({tree.skipped} files are no DICOM, links to folders are not followed); "
+            "give the folder with the unpacked patients"
         )
     count = count_problems(tree, cases)
     if count and (not skip_bad or not good):
