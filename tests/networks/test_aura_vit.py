@@ -172,12 +172,3 @@ def test_forward_never_waits_for_a_value():
     network = AuraViT(img_size=32, patch_size=8, **SMALL).train()
     with NoValues():
         network(torch.full((1, 1, 32, 32), torch.nan)).sum().backward()
-
-
-def test_an_untrained_network_starts_at_the_prior():
-    small = {"img_size": 32, "patch_size": 8, "hidden_size": 16, "mlp_dim": 32, "num_layers": 4, "num_heads": 2}
-    network = AuraViT(**small, decoder_channels=(16, 8, 8, 4), foreground_prior=0.02).eval()
-    probability = network(torch.rand(1, 1, 32, 32)).sigmoid()
-    assert torch.allclose(probability, torch.full_like(probability, 0.02), rtol=0.2)
-    with pytest.raises(ValueError, match="foreground_prior must lie between 0 and 1, got 1.5"):
-        AuraViT(**small, foreground_prior=1.5)

@@ -5,7 +5,6 @@ After "StableEnhancedAuraViT" of the LungSeg project: pre-norm transformer, ASPP
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import torch
@@ -38,9 +37,6 @@ class AuraViT(nn.Module):
         layers_to_skip: after which layers tokens feed the skips. Default: spread evenly, (3, 6, 9, 12) of 12.
         aspp_rates: dilation rates of the ASPP.
         aspp_dropout_rate: of the output of the ASPP.
-        foreground_prior: probability that the untrained network gives to each class everywhere, through the bias of the
-            output (Lin et al., "Focal Loss for Dense Object Detection", 2017, section 4.1). None is 0.5; a rare target
-            and few steps ask for its share of the voxels, or the first epochs are spent on learning that it is rare.
         dropout: another name of ``dropout_rate``, which it overrides when given (MONAI Label sets it).
 
     Raises:
@@ -70,12 +66,9 @@ class AuraViT(nn.Module):
         layers_to_skip: Sequence[int] | None = None,
         aspp_rates: Sequence[int] = (6, 12, 18),
         aspp_dropout_rate: float = 0.1,
-        foreground_prior: float | None = None,
         dropout: float | None = None,
     ) -> None:
         super().__init__()
-        if foreground_prior is not None and not 0.0 < foreground_prior < 1.0:
-            raise ValueError(f"foreground_prior must lie between 0 and 1, got {foreground_prior}; None starts at 0.5")
         depths = len(decoder_channels)
         taps = even_layers(num_layers, depths) if layers_to_skip is None else tuple(layers_to_skip)
         if len(taps) != depths:
@@ -108,8 +101,6 @@ class AuraViT(nn.Module):
         )
         self.apply(init_weights)
         nn.init.xavier_uniform_(self.decoder.out.weight, gain=0.01)
-        if foreground_prior is not None:
-            nn.init.constant_(self.decoder.out.bias, math.log(foreground_prior / (1.0 - foreground_prior)))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Map an image (B, in_channels, *img_size) to logits (B, out_channels, *img_size)."""
