@@ -1,17 +1,28 @@
 import logging
+import re
 import sys
 
+from ignite.engine import Events
+
 from tests.handlers.toy_run import parse, toy_trainer
+from tools.handlers.progress import Progress
+
+
+def find_validator(trainer):
+    handlers = trainer._event_handlers[Events.EPOCH_COMPLETED]
+    return next(h.__self__.validator for h, _, _ in handlers if isinstance(getattr(h, "__self__", None), Progress))
 
 
 def test_one_line_an_epoch_where_there_is_no_terminal(tmp_path, caplog, capsys):
     caplog.set_level(logging.INFO, logger="tools.handlers.progress")
-    toy_trainer(parse([str(tmp_path), "--epochs", "2"]), faults={0: "image"}).run()
+    trainer = toy_trainer(parse([str(tmp_path), "--epochs", "2"]), faults={0: "image"})
+    validator = find_validator(trainer)
+    validator.add_event_handler(Events.COMPLETED, lambda: validator.state.metrics.update({"n_patients": 3}))
+    trainer.run()
     lines = [record.message for record in caplog.records if record.name == "tools.handlers.progress"]
     assert [line.split(":")[0] for line in lines] == ["epoch 1 of 2", "epoch 2 of 2"]
-    assert "loss 0." in lines[0]
-    assert "val_score -0." in lines[0]
-    assert "1 steps skipped so far" in lines[0]
+    whole = r"epoch 1 of 2: loss 0\.\d{4}, lr 1\.00e-03, val_score -0\.\d{4}, 1 steps skipped so far, \d+\.\d s"
+    assert re.fullmatch(whole, lines[0])  # the rate that the epoch used, and no metric but the key one
     assert "%|" not in capsys.readouterr().err
 
 

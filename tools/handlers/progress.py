@@ -12,9 +12,11 @@ logger = logging.getLogger(__name__)
 
 
 class Progress:
-    """Progress bars for training and validation; where standard error is no terminal, one log line an epoch.
+    """Progress bars for training and validation on a terminal, and one log line an epoch everywhere.
 
-    Only rank 0 shows anything. List it after the validation, so that the line has the epoch's metrics.
+    The line holds the mean loss, the learning rate, the validator's key metric if this epoch was validated, skipped
+    steps if there are any, and seconds; ``History`` keeps the rest. Only rank 0 shows anything. List it after the
+    validation.
 
     Args:
         validator: evaluator run by the trainer, if any.
@@ -23,6 +25,7 @@ class Progress:
     def __init__(self, validator: Engine | None = None) -> None:
         self.validator = validator
         self.total, self.steps = 0.0, 0
+        self.rate: float | None = None
         self.begun = time.monotonic()
 
     def attach(self, engine: Engine) -> None:
@@ -42,6 +45,9 @@ class Progress:
         self.total, self.steps, self.begun = 0.0, 0, time.monotonic()
 
     def _add(self, engine: Engine) -> None:
+        optimizer = getattr(engine, "optimizer", None)
+        if optimizer is not None:  # asked here, since a schedule may step before the line is written
+            self.rate = float(optimizer.param_groups[0]["lr"])
         value = getattr(engine.state, "loss_value", math.nan)
         if math.isfinite(value):
             self.total += value
@@ -49,9 +55,12 @@ class Progress:
 
     def _line(self, engine: Engine) -> None:
         parts = [f"loss {self.total / self.steps:.4f}"] if self.steps else []
+        if self.rate is not None:
+            parts.append(f"lr {self.rate:.2e}")
         if self.validator is not None and self.validator.state.epoch == engine.state.epoch:
-            scores = self.validator.state.metrics.items()
-            parts += [f"{name} {value:.4f}" for name, value in scores if isinstance(value, int | float)]
+            name = self.validator.state.key_metric_name
+            if name in self.validator.state.metrics:
+                parts.append(f"{name} {float(self.validator.state.metrics[name]):.4f}")
         if getattr(engine.state, "incidents", 0):
             parts.append(f"{engine.state.incidents} steps skipped so far")
         parts.append(f"{time.monotonic() - self.begun:.1f} s")
