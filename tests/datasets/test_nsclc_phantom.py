@@ -1,6 +1,7 @@
 """The raw DICOM set: layout, geometry read back independently, determinism, and errors."""
 
 import hashlib
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -188,3 +189,10 @@ def test_an_empty_folder_is_filled(tmp_path: Path):
     (tmp_path / "set").mkdir()
     write_phantom(tmp_path / "set", patients=1, pixel_mm=8.0, thickness_mm=12.0)
     assert [p.name for p in (tmp_path / "set").iterdir()] == ["PHANTOM-001"]
+
+
+def test_writing_a_seg_is_quiet(caplog):
+    from tools.datasets import phantom_seg  # noqa: F401
+
+    caplog.set_level(logging.INFO)
+    assert not logging.getLogger("highdicom.base").isEnabledFor(logging.INFO)

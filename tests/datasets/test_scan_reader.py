@@ -171,3 +171,13 @@ def test_importing_the_reader_needs_no_dicom_or_nifti_package():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "fine"
+
+
+def test_a_reader_that_nobody_asked_for_does_not_complain():
+    code = (
+        "import logging; logging.basicConfig(level=logging.INFO);"
+        "from monai.transforms import LoadImage; from tools.datasets.scan_reader import ScanReader;"
+        "LoadImage(reader=ScanReader())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "nvimgcodec" not in done.stderr.lower()

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
+
 import highdicom as hd
 import numpy as np
 from pydicom.dataset import Dataset, FileDataset
 from pydicom.sr.codedict import codes
 
 from .phantom_dicom import MANUFACTURER, STUDY_DATE, STUDY_TIME, stable_uid
+
+logging.getLogger("highdicom").setLevel(logging.WARNING)  # it reports each group of attributes that it copies
 
 
 def seg_dataset(ct: list[FileDataset], patient_id: str, key: str, masks: dict[str, np.ndarray]) -> Dataset:

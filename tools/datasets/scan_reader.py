@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 NIFTI = (".nii", ".nii.gz")
+
+# LoadImage builds every reader that MONAI has, and one of them complains, in two ways, that a decoder which nobody asked
+# for is not installed
+logging.getLogger("monai.data.nvimgcodec_pydicom_plugin").setLevel(logging.ERROR)
+warnings.filterwarnings("ignore", message="NvImgCodecPydicomReader", category=UserWarning)
 
 
 class ScanReader(ImageReader):
