@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 NIFTI = (".nii", ".nii.gz")
 
-# LoadImage builds every reader that MONAI has, and one of them complains, in two ways, that a decoder which nobody asked
-# for is not installed
+# LoadImage builds every reader that MONAI has; one of them complains, in two ways, that a decoder nobody asked for is
+# not installed
 logging.getLogger("monai.data.nvimgcodec_pydicom_plugin").setLevel(logging.ERROR)
 warnings.filterwarnings("ignore", message="NvImgCodecPydicomReader", category=UserWarning)
 
