@@ -17,7 +17,6 @@ from monai.transforms import (
     Invertd,
     LoadImaged,
     Orientationd,
-    ThresholdIntensityd,
 )
 from torch import nn
 
@@ -28,6 +27,7 @@ from tools.inferers.autocast_inferer import AutocastInferer
 from tools.inferers.flip_inferer import FlipInferer
 from tools.inferers.slice_inferer import BodySliceInferer
 from tools.transforms.check_scan import CheckScand
+from tools.transforms.hu_floor import HuFloord
 from tools.transforms.hu_windows import HuWindowsd
 from tools.transforms.plane_spacing import PlaneSpacingd
 
@@ -36,7 +36,7 @@ PREPROCESSING = Compose(
         LoadImaged(keys="image"),
         EnsureChannelFirstd(keys="image"),
         CheckScand(keys="image"),
-        ThresholdIntensityd(keys="image", threshold=-1024, above=True, cval=-1024),
+        HuFloord(keys="image"),
         Orientationd(keys="image", axcodes="RAS", labels=None),
         PlaneSpacingd(keys="image", spacing_mm=(1.5, 1.5)),
         HuWindowsd(keys="image"),

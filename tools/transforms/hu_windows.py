@@ -12,6 +12,8 @@ from monai.transforms import MapTransform
 class HuWindowsd(MapTransform):
     """Scale (1, X, Y, Z) in HU to (len(windows_hu), X, Y, Z) in [0, 1]: 0 at the lower end of a window, 1 at the upper.
 
+    NaN and infinities become NaN, so that a guard further on finds them: clipping would make an infinite voxel bone.
+
     Args:
         keys: volumes in Hounsfield units with one channel.
         windows_hu: pairs of lower and upper bound in HU, one output channel each.
@@ -50,5 +52,6 @@ class HuWindowsd(MapTransform):
 
 
 def _window(volume: torch.Tensor, lower: float, upper: float) -> torch.Tensor:
-    """Map [lower, upper] HU linearly to [0, 1] and clip what lies outside."""
-    return ((volume - lower) / (upper - lower)).clamp_(0.0, 1.0)
+    """Map [lower, upper] HU linearly to [0, 1], clip what lies outside, and keep what is not finite as NaN."""
+    scaled = (volume - lower) / (upper - lower)
+    return torch.where(torch.isinf(scaled), torch.nan, scaled.clamp(0.0, 1.0))
