@@ -93,6 +93,20 @@ def test_a_new_run_starts_a_new_file_and_a_resumed_one_goes_on(tmp_path):
     assert [(line["epoch"], line["loss"]) for line in lines_of(tmp_path)] == [(1, 2)]
 
 
+def test_half_a_line_of_a_killed_run_does_not_spoil_the_next(tmp_path):
+    trainer_of(tmp_path, epochs=1, losses=[1.0] * 2, tensorboard=False).run()
+    with open(tmp_path / "history.jsonl", "a", encoding="utf-8") as file:
+        file.write('{"kind": "train", "epo')
+    resumed = trainer_of(tmp_path, epochs=3, losses=[9.0] * 4, tensorboard=False)
+
+    @resumed.on(Events.STARTED)
+    def resume(engine):
+        engine.state.epoch, engine.state.iteration = 1, 2
+
+    resumed.run()
+    assert [line["epoch"] for line in lines_of(tmp_path)] == [1, 2, 3]
+
+
 def test_validation_lines_carry_the_epoch_of_the_training(tmp_path):
     evaluator = SupervisedEvaluator(
         device=torch.device("cpu"),

@@ -74,9 +74,8 @@ class History:
         """Forget the last epoch; after a start or a resume, drop the lines that will be written anew."""
         if isinstance(engine, Trainer) and not self.begun:
             path = self.output_dir / HISTORY
-            former = read_json_lines(path)
-            kept = [line for line in former if line.get("epoch", 0) < engine.state.epoch]
-            if len(kept) < len(former):
+            kept = [line for line in read_json_lines(path) if line.get("epoch", 0) < engine.state.epoch]
+            if path.is_file():  # rewritten as a whole: a killed run may have left half a line to write on to
                 write_text(path, json_lines(kept))
         self.begun = True
         self.losses, self.norms, self.samples = [], [], 0
@@ -93,9 +92,8 @@ class History:
         if norm is not None:
             self.norms.append(norm.detach() if isinstance(norm, torch.Tensor) else norm)
         if self.optimizer is not None:
-            self.rate = self.optimizer.param_groups[0][
-                "lr"
-            ]  # here, since a schedule may step before the line is written
+            # asked here, since a schedule may step before the line is written
+            self.rate = self.optimizer.param_groups[0]["lr"]
         self.samples += _size_of(engine.state.batch)
         self.end = time.perf_counter()
 
