@@ -36,6 +36,13 @@ def test_small_sets_keep_training_then_validation_then_test(count, sizes):
     assert sorted(sum(parts.values(), [])) == sorted(patients)
 
 
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_training_keeps_a_patient_whatever_the_fractions(count):
+    parts = split_patients([f"P{i}" for i in range(count)], {"validation": 0.9, "test": 0.05}, seed=1)
+    assert len(parts["training"]) == 1
+    assert sum(map(len, parts.values())) == count
+
+
 def test_the_division_depends_on_the_seed_alone_and_not_on_the_order():
     patients = [f"P{i}" for i in range(20)]
     assert split_patients(patients, FRACTIONS, 3) == split_patients(patients[::-1], FRACTIONS, 3)

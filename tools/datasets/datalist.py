@@ -43,6 +43,7 @@ def split_patients(
         order = sorted(group, key=lambda patient: hashlib.sha256(f"{seed} {patient}".encode()).hexdigest())
         count = len(order)
         validation = max(round(val * count), at_least if val > 0 and count >= 2 else 0)
+        validation = min(validation, max(count - at_least, 0))
         tested = max(round(test * count), at_least if test > 0 and count >= 3 else 0)
         tested = min(tested, max(count - validation - at_least, 0))
         parts["validation"] += order[:validation]
