@@ -21,6 +21,9 @@ class Demo:
         output: folder for everything the demonstration writes, checkpoints apart.
         patients: phantom patients, at least three.
         seed: of phantom, split and training.
+
+    Raises:
+        ValueError: for fewer patients than training and validation need.
     """
 
     name: str
@@ -28,6 +31,10 @@ class Demo:
     patients: int
     seed: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.patients < 3:
+            raise ValueError(f"patients must be at least 3, to train on and to validate on, got {self.patients}")
 
     def run(self) -> str:
         """Run all steps and return the closing table."""
@@ -41,7 +48,7 @@ class Demo:
     @property
     def raw(self) -> Path:
         """Folder of the phantom in its raw form."""
-        return self.output / "raw"
+        return self.output / f"raw-{self.patients}-patients-seed-{self.seed}"
 
     @property
     def dataset(self) -> Path:
@@ -58,15 +65,17 @@ class Demo:
         """Convert them as real data would be."""
         dataset = metadata(self.name)["dataset"]
         split = ("--val_fraction", "0.3", "--test_fraction", "0")
-        self.call("tools", "prepare", dataset, "--source", self.raw, "--output", self.dataset, "--allow_empty", *split)
+        places = ("--source", self.raw, "--output", self.dataset, "--seed", self.seed)
+        self.call("tools", "prepare", dataset, *places, "--allow_empty", *split)
 
     def train(self) -> None:
         """Train the small network of configs/demo.json."""
-        self.workflow("train", dataset_dir=self.dataset, resume="false")
+        self.workflow("train", dataset_dir=self.dataset, output_dir=self.output, resume="false", seed=self.seed)
 
     def untrained(self) -> None:
         """Score the same network without training, for comparison."""
-        self.workflow("evaluate", dataset_dir=self.dataset, load_pretrain="false", output_dir=self.output / "untrained")
+        folder = self.output / "untrained"
+        self.workflow("evaluate", dataset_dir=self.dataset, output_dir=folder, load_pretrain="false", seed=self.seed)
 
     def evaluate(self) -> None:
         """Score the trained network on the original grid, patient by patient."""
