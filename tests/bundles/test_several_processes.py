@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 
@@ -27,7 +28,7 @@ def test_two_ranks_train_as_one(bundle, phantom, tmp_path):
     split = tmp_path / "dataset"
     split.mkdir()
     for folder in ("images", "labels"):
-        os.symlink(phantom / folder, split / folder)
+        shutil.copytree(phantom / folder, split / folder)  # links that lead out of a data set are refused
     (split / "datalist.json").write_text(json.dumps(datalist))
     options["dataset_dir"] = str(split)
     words = [word for key, value in options.items() for word in (f"--{key}", str(value))]
