@@ -37,6 +37,14 @@ def test_known_overrides_pass_and_take_effect(configs):
     assert flow.run()[0] == 16
 
 
+@pytest.mark.parametrize(("text", "value"), [("false", False), ("True", True), ("falsehood", "falsehood")])
+def test_true_and_false_on_the_command_line_are_booleans(configs, text, value):
+    flow = workflow(configs, batch_size=1, threshold=text)
+    flow.initialize()
+    assert flow.run()[1]["threshold"] == value
+    assert flow.parser.get_parsed_content("threshold") == value
+
+
 def test_a_misspelt_override_is_refused_with_the_name_that_was_meant(configs):
     flow = workflow(configs, batch_sise=8)
     with pytest.raises(RuntimeError) as caught:

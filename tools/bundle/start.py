@@ -16,12 +16,15 @@ from .running_config import running_workflow
 # what MONAI's own experiment tracking adds to a configuration
 TRACKING_KEYS = {key for settings in DEFAULT_EXP_MGMT_SETTINGS.values() for key in settings["configs"]}
 REFERENCE = re.compile(r"@([A-Za-z_]\w*)")
+BOOLEANS = {"true": True, "false": False}
 MOST_USED = {"dataset_dir", "max_epochs", "batch_size", "learning_rate", "output_dir", "ckpt_dir"}
 LONGEST_LAST_LINE = 600
 
 
 def begin() -> None:
-    """Check the names of the overrides of the running workflow and install the last-line report.
+    """Check the overrides of the running workflow and install the last-line report.
+
+    ``--resume false`` reaches a configuration as the text "false", which counts as true: such texts become booleans.
 
     The first item of ``initialize`` in every configuration.
 
@@ -35,6 +38,9 @@ def begin() -> None:
     folder = Path(workflow.config_root_path)
     known = known_names(folder, workflow.parser.config)
     check_names(set(workflow.parser.config) - {"_meta_"}, known)
+    for name, value in list(workflow.parser.config.items()):
+        if isinstance(value, str) and value.lower() in BOOLEANS:
+            workflow.parser[name] = BOOLEANS[value.lower()]
 
 
 def known_names(folder: Path, config: dict[str, Any]) -> set[str]:
