@@ -136,7 +136,22 @@ def test_a_converted_set_gives_its_images_and_not_its_labels(tmp_path, ct):
     make_rtstruct(ct, tmp_path / "raw" / "rt.dcm", {"GTV-1": [ct.box((2, 2), (5, 5), 2)]})
     prepare(tmp_path / "raw", tmp_path / "out", quiet=True)
     (scan,) = find_scans(tmp_path / "out")
-    assert scan == {"image": str((tmp_path / "out/images/LUNG1-001.nii").resolve()), "patient": "LUNG1-001"}
+    image = str((tmp_path / "out/images/LUNG1-001.nii").resolve())
+    assert scan == {"image": image, "patient": "LUNG1-001", "phantom": False}
+
+
+def test_two_scans_of_a_patient_in_a_converted_set_have_names_of_their_own(tmp_path, ct):
+    for index, one in enumerate((ct, make_ct(tmp_path / "raw" / "other", study=ct.study))):
+        make_rtstruct(one, tmp_path / "raw" / f"rt{index}.dcm", {"GTV-1": [one.box((2, 2), (5, 5), 2)]})
+    prepare(tmp_path / "raw", tmp_path / "out", quiet=True)
+    assert [scan["patient"] for scan in find_scans(tmp_path / "out")] == ["LUNG1-001_1", "LUNG1-001_2"]
+
+
+def test_a_phantom_says_so_before_and_after_its_conversion(tmp_path):
+    ct = make_ct(tmp_path / "raw" / "ct", manufacturer="MONAI bundle phantom")
+    make_rtstruct(ct, tmp_path / "raw" / "rt.dcm", {"GTV-1": [ct.box((2, 2), (5, 5), 2)]})
+    prepare(tmp_path / "raw", tmp_path / "out", quiet=True)
+    assert [find_scans(tmp_path / folder)[0]["phantom"] for folder in ("raw", "out")] == [True, True]
 
 
 def test_problems_of_all_series_are_listed(tmp_path):

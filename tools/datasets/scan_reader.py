@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 NIFTI = (".nii", ".nii.gz")
+KEYS = ("image", "patient", "phantom")
 
 # LoadImage builds every reader that MONAI has; one of them complains, in two ways, that a decoder nobody asked for is
 # not installed
@@ -82,8 +83,9 @@ def find_scans(dataset_dir: str | Path | None) -> list[dict[str, Any]]:
     """Every scan below a folder: a converted data set, NIfTI files and DICOM CT series.
 
     Returns:
-        ``{"image": path or list of files, "patient": str}``, sorted; ``patient`` is unique (file name, DICOM case id).
-        A folder that holds one CT series and nothing else to choose from is given as the folder.
+        ``{"image": path or list of files, "patient": str, "phantom": bool}``, sorted; ``patient`` is unique (file name,
+        DICOM case id, the id in a converted set; scans that share one are numbered). A folder that holds one CT series
+        and nothing else to choose from is given as the folder.
 
     Raises:
         ValueError: no folder was given, nothing is in it, or series have problems (all are listed).
@@ -99,7 +101,8 @@ def find_scans(dataset_dir: str | Path | None) -> list[dict[str, Any]]:
     if (folder / "datalist.json").is_file():
         from .datalist import SPLITS, read_all
 
-        return [{key: item[key] for key in ("image", "patient")} for part in SPLITS for item in read_all(folder)[part]]
+        parts = read_all(folder)
+        return _unique([{key: item[key] for key in KEYS} for part in SPLITS for item in parts[part]])
     nifti = sorted(path for path in folder.rglob("*") if path.is_file() and _is_nifti(path) and path.name[0] != ".")
     scans = _nifti_scans(folder, nifti) + _dicom_scans(folder)
     if not scans:
@@ -157,13 +160,14 @@ def _nifti_scans(folder: Path, paths: list[Path]) -> list[dict[str, Any]]:
             "patient": stem(path)
             if counts[stem(path)] == 1
             else "_".join([*path.relative_to(folder).parts[:-1], stem(path)]),
+            "phantom": False,
         }
         for path in paths
     ]
 
 
 def _dicom_scans(folder: Path) -> list[dict[str, Any]]:
-    from .case_plan import case_name
+    from .case_plan import PHANTOM_MANUFACTURER, case_name
     from .dicom_files import scan_folder
 
     tree = scan_folder(folder)
@@ -180,7 +184,8 @@ def _dicom_scans(folder: Path) -> list[dict[str, Any]]:
             parent.is_relative_to(home) for other, theirs in owners if other is not item for parent in theirs
         )
         image = str(home) if alone else [str(path) for path in item.files]
-        scans.append({"image": image, "patient": case_name(item.patient_id, item.study_uid)})
+        name, phantom = case_name(item.patient_id, item.study_uid), item.manufacturer == PHANTOM_MANUFACTURER
+        scans.append({"image": image, "patient": name, "phantom": phantom})
     return scans
 
 
