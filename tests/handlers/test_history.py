@@ -144,6 +144,23 @@ def test_tensorboard_reads_the_same_values(tmp_path):
     assert [event.value for event in events.Scalars("train/loss")] == [2.0, 5.0]
 
 
+def test_all_validations_share_one_tensorboard_file(tmp_path):
+    evaluator = SupervisedEvaluator(
+        device=torch.device("cpu"),
+        val_data_loader=[{"image": torch.ones(1, 1), "label": torch.ones(1, 1)}],
+        network=nn.Linear(1, 1),
+        val_handlers=[History(tmp_path)],
+    )
+    evaluator.add_event_handler(Events.ITERATION_COMPLETED, lambda engine: engine.state.metrics.update({"dice": 0.5}))
+    for epoch in (1, 2, 3):
+        evaluator.run(epoch)
+    assert len(list((tmp_path / "tensorboard").iterdir())) == 1
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    events = accumulator.EventAccumulator(str(tmp_path / "tensorboard"))
+    events.Reload()
+    assert [event.step for event in events.Scalars("validation/dice")] == [1, 2, 3]
+
+
 def test_without_tensorboard_it_says_so_once(tmp_path, monkeypatch, caplog):
     monkeypatch.setitem(__import__("sys").modules, "torch.utils.tensorboard", None)
     trainer_of(tmp_path, losses=[1.0, 3.0, 5.0, 5.0]).run()

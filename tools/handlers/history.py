@@ -62,10 +62,10 @@ class History:
         if isinstance(engine, Trainer):
             engine.add_event_handler(Events.ITERATION_COMPLETED, self._collect)
             engine.add_event_handler(Events.EPOCH_COMPLETED, self._end_training_epoch)
-        else:
+            for event in (Events.COMPLETED, Events.TERMINATE):
+                engine.add_event_handler(event, self._close)
+        else:  # run once an epoch: its writer stays open, or each validation would begin another file
             engine.add_event_handler(Events.EPOCH_COMPLETED, self._end_validation)
-        for event in (Events.COMPLETED, Events.TERMINATE):
-            engine.add_event_handler(event, self._close)
 
     def _begin_run(self, engine: Engine) -> None:
         self.begun = False
