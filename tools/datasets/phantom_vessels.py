@@ -22,12 +22,6 @@ class Tree:
     parents: np.ndarray
     radii: np.ndarray
 
-    @property
-    def volume_mm3(self) -> float:
-        """Volume of all pieces as plain cylinders."""
-        length = np.linalg.norm(self.nodes - self.nodes[self.parents], axis=1)
-        return float((np.pi * self.radii**2 * length).sum())
-
 
 def grow_tree(root: np.ndarray, targets: np.ndarray, rng: np.random.Generator, step_mm: float = 7.0) -> Tree:
     """Join the targets (N, 3) to the tree one after another, the nearest to the root first, along bent paths."""

@@ -85,19 +85,6 @@ def _box_of(cells: torch.Tensor, size: tuple[int, int]) -> tuple[tuple[int, int]
     return ranges[0], ranges[1]
 
 
-def body_window(volume: torch.Tensor, img_size: tuple[int, int], threshold: float) -> tuple[int, int]:
-    """Return where a window of ``img_size`` pixels centred on the body starts along X and Y (may be negative).
-
-    Args:
-        volume: (X, Y, Z), windowed to [0, 1].
-        img_size: pixels of the window along X and Y.
-        threshold: what is tissue, see :func:`body_threshold`.
-
-    """
-    box = body_box(body_mask(volume, threshold), (volume.shape[0], volume.shape[1]))
-    return centred_start(box[0], img_size[0]), centred_start(box[1], img_size[1])
-
-
 def centred_start(extent: tuple[int, int], length: int) -> int:
     """Return where ``length`` pixels start that are centred on the range ``extent`` [start, stop)."""
     return (extent[0] + extent[1] - length) // 2
