@@ -31,7 +31,8 @@ def test_training_leaves_weights_a_resumable_checkpoint_and_a_summary(trained):
     assert 0.0 <= summary["metrics"]["dice"] <= 1.0
     assert len(summary["data_fingerprint"]) >= 8
     history = [json.loads(line) for line in (out / "eval" / "history.jsonl").read_text().splitlines()]
-    assert [line["epoch"] for line in history] == [1, 2]
+    expected = [("train", 1), ("validation", 1), ("train", 2), ("validation", 2)]
+    assert [(line["kind"], line["epoch"]) for line in history] == expected
     assert (out / "eval" / "report.html").is_file()
 
 
