@@ -117,6 +117,22 @@ def test_disk_full_is_told_and_leaves_the_former_file(tmp_path, monkeypatch):
     assert [child.name for child in tmp_path.iterdir()] == ["last.pt"]
 
 
+def test_torchs_own_words_for_a_failed_write_are_a_full_disk_and_other_errors_pass(tmp_path, monkeypatch):
+    texts = {
+        "[enforce fail at inline_container.cc:672] . unexpected pos 704 vs 598": "the disk is full",
+        "CUDA error: device-side assert triggered": "^CUDA error",
+    }
+    for text, message in texts.items():
+
+        def fail(content, file, text=text):
+            raise RuntimeError(text)
+
+        monkeypatch.setattr(torch, "save", fail)
+        with pytest.raises((OSError, RuntimeError), match=message):
+            write_checkpoint(tmp_path / "last.pt", {})
+    assert not list(tmp_path.iterdir())
+
+
 def test_abort_while_writing_leaves_the_former_file(tmp_path, monkeypatch):
     path = tmp_path / "last.pt"
     write_checkpoint(path, {"iteration": 1})

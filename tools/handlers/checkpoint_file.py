@@ -9,6 +9,8 @@ from typing import Any
 
 import torch
 
+TORCH_WRITER = "inline_container"  # in the RuntimeError that torch makes of a failed write
+
 
 def write_checkpoint(path: Path, content: Any) -> None:
     """Write ``content`` to a temporary file beside ``path``, force it to the disk, then put it in place.
@@ -24,9 +26,11 @@ def write_checkpoint(path: Path, content: Any) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
-    except (OSError, RuntimeError) as error:  # torch turns a failed write into a RuntimeError
+    except (OSError, RuntimeError) as error:
         written = temporary.stat().st_size / 1e6 if temporary.exists() else 0.0
         temporary.unlink(missing_ok=True)
+        if isinstance(error, RuntimeError) and TORCH_WRITER not in str(error):
+            raise  # of a device, for instance: nothing that more space would cure
         raise _explain(path, error, written) from error
     except BaseException:
         temporary.unlink(missing_ok=True)
