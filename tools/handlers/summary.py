@@ -35,7 +35,7 @@ class RunSummary:
     Args:
         output_dir: the run directory.
         metric: name, in ``engine.state.metrics`` of the evaluator, of the metric to keep the best of; higher is better.
-        workflow: ``train`` or ``evaluate``.
+        workflow: ``train``, ``evaluate`` or ``inference``.
         data: the items of the run, which say whether they are phantoms.
         dataset: name of the dataset.
         device: where the network lies.
