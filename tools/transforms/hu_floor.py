@@ -31,5 +31,5 @@ class HuFloord(MapTransform):
         item = dict(data)
         for key in self.key_iterator(item):
             volume = item[key].to(torch.float32)
-            item[key] = torch.where(torch.isneginf(volume), volume, volume.clamp(min=self.floor_hu))
+            item[key] = volume.clamp(min=self.floor_hu).masked_fill_(torch.isneginf(volume), -torch.inf)
         return item

@@ -53,5 +53,5 @@ class HuWindowsd(MapTransform):
 
 def _window(volume: torch.Tensor, lower: float, upper: float) -> torch.Tensor:
     """Map [lower, upper] HU linearly to [0, 1], clip what lies outside, and keep what is not finite as NaN."""
-    scaled = (volume - lower) / (upper - lower)
-    return torch.where(torch.isinf(scaled), torch.nan, scaled.clamp(0.0, 1.0))
+    scaled = (volume - lower).div_(upper - lower)
+    return scaled.clamp_(0.0, 1.0).masked_fill_(torch.isinf(volume), torch.nan)
