@@ -66,3 +66,17 @@ def test_a_plain_label_is_checked_by_shape():
     CheckScand(keys="image", label_key="label")({"image": scan(), "label": torch.zeros(1, 6, 5, 4)})
     with pytest.raises(ValueError, match="must have one shape"):
         CheckScand(keys="image", label_key="label")({"image": scan(), "label": torch.zeros(1, 6, 5, 5)})
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.float32])
+def test_a_label_of_other_values_is_refused_with_what_it_holds(dtype):
+    label = MetaTensor(torch.zeros(1, 6, 5, 4, dtype=dtype), meta={"filename_or_obj": "mask.nii.gz"})
+    check = CheckScand(keys="image", label_key="label", label_values=(0, 1), allow_nonfinite=True)
+    label[0, 0, 0, :2] = 1
+    check({"image": scan(), "label": label})
+    label[0, 0, 0, 2:] = 255
+    with pytest.raises(ValueError, match="label mask.nii.gz may hold only 0, 1, found 255 in 2 voxels; write the mask"):
+        check({"image": scan(), "label": label})
+    if dtype.is_floating_point:
+        label[0, 0, 0, 2:] = float("nan")
+        check({"image": scan(), "label": label})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -22,6 +22,7 @@ class CheckScand(MapTransform):
         keys: volumes (C, X, Y, Z) as they come from ``EnsureChannelFirstd``.
         label_key: the label (1, X, Y, Z) that must share shape and affine with each of ``keys``; None for no label.
         allow_nonfinite: let NaN and Inf pass (a guard further on deals with them).
+        label_values: what a label may hold (0 and 255 would be learnt as "255 times certain"); None for anything.
         allow_missing_keys: pass over keys that an item lacks.
 
     Raises:
@@ -35,9 +36,11 @@ class CheckScand(MapTransform):
         label_key: str | None = None,
         allow_nonfinite: bool = False,
         allow_missing_keys: bool = False,
+        label_values: Sequence[float] | None = None,
     ) -> None:
         super().__init__(keys, allow_missing_keys)
         self.label_key = label_key
+        self.label_values = None if label_values is None else tuple(label_values)
         self.allow_nonfinite = allow_nonfinite
 
     def __call__(self, data: Mapping[Hashable, torch.Tensor]) -> dict[Hashable, torch.Tensor]:
@@ -52,6 +55,8 @@ class CheckScand(MapTransform):
                 problems += _grid_problems(str(key), volume, label)
         if label is not None and self.label_key not in volumes:
             problems += self._volume_problems(str(self.label_key), label)
+        if label is not None and self.label_values is not None:
+            problems += _value_problems(label, self.label_values)
         if problems:
             raise ValueError("This scan cannot be used:\n" + "\n".join(f"  - {problem}" for problem in problems))
         return item
@@ -93,6 +98,22 @@ def _grid_problems(key: str, volume: torch.Tensor, label: torch.Tensor) -> list[
         return []
     return [
         f"{names} must lie on one grid, but their affines place a corner {distance:.2f} mm apart; convert them again."
+    ]
+
+
+def _value_problems(label: torch.Tensor, allowed: Sequence[float]) -> list[str]:
+    """Return which finite values a label holds that it may not."""
+    plain = _plain(label)
+    strange = torch.isfinite(plain)
+    for value in allowed:
+        strange &= plain != value
+    if not strange.any():
+        return []
+    found = ", ".join(f"{value:g}" for value in plain[strange].unique().tolist()[:5])
+    may = ", ".join(f"{value:g}" for value in allowed)
+    return [
+        f"{_file_name('label', label)} may hold only {may}, found {found} in {int(strange.sum())} voxels; write "
+        "the mask of the structure with these values."
     ]
 
 
