@@ -49,7 +49,7 @@ def test_series_of_several_patients_in_one_folder_are_told_apart_by_uid(tmp_path
     assert "Secret" not in found[one.series].name
 
 
-@pytest.mark.parametrize("description", ["P4^Someone", "CT of LUNG1-001"])
+@pytest.mark.parametrize("description", ["P4^Someone", "CT of LUNG1-001", "ct of lung1-001"])
 def test_a_description_that_names_the_patient_is_not_repeated(tmp_path, description):
     make_ct(tmp_path, change=lambda index, dataset: setattr(dataset, "SeriesDescription", description))
     (series,) = find_series(tmp_path)

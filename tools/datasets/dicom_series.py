@@ -41,7 +41,8 @@ class Series:
 
         A description with a caret or the PatientID in it holds a name or an id (some archives do that): left out.
         """
-        telling = "^" in self.description or (self.patient_id and self.patient_id in self.description)
+        patient = self.patient_id.strip().casefold()
+        telling = "^" in self.description or (patient and patient in self.description.casefold())
         return f"{self.modality} series '{'' if telling else self.description[:40]}' (UID ...{self.uid[-12:]})"
 
     @property
