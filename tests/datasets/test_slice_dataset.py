@@ -108,6 +108,21 @@ def test_what_cannot_be_trained_on_is_refused(kwargs, message):
         dataset(**kwargs)
 
 
+def test_a_volume_is_read_once():
+    read = []
+
+    def counted(item):
+        read.append(item["patient"])
+        return volume(item)
+
+    data = [{"image": f"{name}.nii", "label": f"{name}_seg.nii", "patient": name} for name in "ab"]
+    transform = Compose([counted, RandFlipd("image", prob=0.0)])
+    slices = SliceDataset(data, transform, img_size=(32, 32), slices_per_volume=6)
+    for index in range(12):
+        slices[(0, index)]
+    assert sorted(read) == ["a", "b"]
+
+
 def test_an_index_beyond_the_end_is_refused():
     with pytest.raises(IndexError, match="slice 12 of a dataset of 12"):
         dataset()[(0, 12)]
