@@ -51,7 +51,7 @@ def prepare(
     )
 
 
-def demo(bundle: str, patients: int = 8, seed: int = 0, output: str | None = None) -> None:
+def demo(bundle: str, patients: int = 32, seed: int = 0, output: str | None = None) -> None:
     """Take a bundle through its whole life on a phantom in minutes: convert, train, evaluate, infer, report.
 
     Needs no data, no network and no GPU. Each step prints the command that does the same by hand.

@@ -64,7 +64,7 @@ class Demo:
     def prepare(self) -> None:
         """Convert them as real data would be."""
         dataset = metadata(self.name)["dataset"]
-        split = ("--val_fraction", "0.3", "--test_fraction", "0")
+        split = ("--val_fraction", "0.2", "--test_fraction", "0")
         places = ("--source", self.raw, "--output", self.dataset, "--seed", self.seed)
         self.call("tools", "prepare", dataset, *places, "--allow_empty", *split)
 
