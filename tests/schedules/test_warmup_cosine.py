@@ -127,6 +127,25 @@ class TestWarmupCosineLR:
         assert second.get_last_lr() == first.get_last_lr()
         assert seen + run(second, stop_at, 24) == whole
 
+    def test_a_finished_run_resumed_with_more_epochs_follows_the_longer_schedule(self):
+        short = scheduler(max_epochs=10, warmup_epochs=3)
+        rates(short, 10)
+        assert short.get_last_lr() == pytest.approx([1e-6])
+        longer = scheduler(max_epochs=20, warmup_epochs=3)
+        longer.load_state_dict(short.state_dict())
+        assert rates(longer, 14) == rates(scheduler(max_epochs=20, warmup_epochs=3), 24)[10:]
+
+    def test_after_a_restart_more_epochs_stretch_the_new_schedule(self):
+        short = scheduler(max_epochs=10)
+        rates(short, 6)
+        short.restart(factor=0.5, warmup_epochs=2)
+        rates(short, 4)
+        longer = scheduler(max_epochs=26)
+        longer.load_state_dict(short.state_dict())
+        assert rates(longer, 18) == pytest.approx(
+            [1e-5 * warmup_cosine(step - 6, 2, 20, 0.1, 0.1) for step in range(10, 28)]
+        )
+
     def test_the_state_is_a_copy(self):
         schedule = scheduler()
         before = schedule.state_dict()

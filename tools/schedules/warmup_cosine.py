@@ -12,6 +12,8 @@ from typing import Any
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
+HAPPENED = ("last_epoch", "_step_count", "start_step", "restarts", "peak")
+
 
 def warmup_cosine(
     step: int, warmup_steps: int, total_steps: int, start_factor: float = 0.1, end_factor: float = 0.05
@@ -41,7 +43,8 @@ class WarmupCosineLR(LambdaLR):
     """``warmup_cosine`` as a scheduler, stepped once an epoch or once an iteration.
 
     Its state is made of numbers only, so it can be saved and loaded with ``weights_only=True``; a run that is resumed
-    half way gets the rates of an uninterrupted one, bit for bit.
+    half way gets the rates of an uninterrupted one, bit for bit. The state holds what has happened (steps, restarts,
+    peaks); the length of the schedule is always the one given here, so that a run can be resumed with more epochs.
 
     Args:
         optimizer: its rates at the beginning are the highest ever used.
@@ -79,6 +82,7 @@ class WarmupCosineLR(LambdaLR):
         self.min_lr = min_lr
         self.peak = 1.0  # share of the initial rate that the current schedule climbs to
         self.start_step = 0
+        self.restarts = 0
         self.warmup_steps = warmup_epochs * steps_per_epoch
         self.total_steps = max_epochs * steps_per_epoch
         rates = [float(group.get("initial_lr", group["lr"])) for group in optimizer.param_groups]
@@ -102,14 +106,17 @@ class WarmupCosineLR(LambdaLR):
         if not 0 < factor <= 1:
             raise ValueError(f"factor must be above 0 and at most 1, got {factor}. 0.5 halves the rate.")
         self.peak *= factor
+        self.restarts += 1
         self.start_step = self.last_epoch
         self.warmup_steps = warmup_epochs * self.steps_per_epoch
-        self._set([rate * share(self.last_epoch) for rate, share in zip(self.base_lrs, self.lr_lambdas, strict=True)])
+        self._set_rates()
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything but the optimizer, as numbers and lists of numbers."""
-        numbers = {key: value for key, value in self.__dict__.items() if isinstance(value, int | float)}
-        return numbers | {"base_lrs": list(self.base_lrs), "_last_lr": list(self._last_lr)}
+        """What has happened so far, as numbers and a list of numbers."""
+        return {key: getattr(self, key) for key in HAPPENED} | {
+            "warmup_steps": self.warmup_steps,  # of the last restart
+            "base_lrs": list(self.base_lrs),
+        }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Continue where ``state_dict`` was taken, and set the rates of the optimizer accordingly.
@@ -123,12 +130,17 @@ class WarmupCosineLR(LambdaLR):
                 f"the state has {len(saved)} parameter groups, the optimizer {len(self.base_lrs)}. "
                 "Build the optimizer as it was, or start afresh."
             )
-        self.__dict__.update(state_dict)
+        for key in HAPPENED:
+            setattr(self, key, state_dict[key])
+        if self.restarts:
+            self.warmup_steps = state_dict["warmup_steps"]
         self.base_lrs = list(saved)
         self.lr_lambdas = [partial(self.factor, initial_lr=rate) for rate in self.base_lrs]
-        self._set(list(state_dict["_last_lr"]))
+        self._set_rates()
 
-    def _set(self, rates: list[float]) -> None:
+    def _set_rates(self) -> None:
+        """Give the optimizer the rates of the current step, as ``step`` computes them."""
+        rates = [rate * share(self.last_epoch) for rate, share in zip(self.base_lrs, self.lr_lambdas, strict=True)]
         for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
             group["lr"] = rate
         self._last_lr = rates
