@@ -29,9 +29,15 @@ def train(rank: int, folder: Path, kind: str, accumulation: int, interrupt: bool
     trainer = toy_trainer(parse(options), faults={BAD_INDEX: kind})
     if kind == "gradient" and rank == 1:
         trainer.loss_function = ToyLoss(poisoned=(2,))
-    record = {"done": [], "skipped": [], "before": {}, "after": {}}
+    record = {"done": [], "skipped": [], "before": {}, "after": {}, "reductions": []}
+    reduce, begun = dist.all_reduce, []
+
+    def counted(*args, **kwargs):
+        begun.append(1)
+        return reduce(*args, **kwargs)
 
     def completed(engine):
+        record["reductions"].append(len(begun))
         record["done"].append(engine.state.iteration)
         record["after"][engine.state.iteration] = everything(engine)
         if engine.state.step_skipped:
@@ -41,10 +47,14 @@ def train(rank: int, folder: Path, kind: str, accumulation: int, interrupt: bool
         Events.ITERATION_STARTED, lambda engine: record["before"].update({engine.state.iteration: everything(engine)})
     )
     trainer.add_event_handler(Events.ITERATION_COMPLETED, completed)
+    trainer.add_event_handler(Events.ITERATION_STARTED, begun.clear)
+    dist.all_reduce = counted
     try:
         trainer.run()
     except SystemExit as end:
         record["exit"] = end.code
+    finally:
+        dist.all_reduce = reduce
     record["incidents"] = trainer.state.incidents
     return record
 
@@ -101,3 +111,9 @@ def test_signal_to_one_rank_stops_both_and_both_resume(folder, ranks):
     assert len(state["random"]) == 2
     assert not any(name.startswith("module.") for name in state["network"])
     assert [records["resumed"]["done"] for records in ranks] == [[5, 6]] * 2
+
+
+@pytest.mark.parametrize("name", list(SCENARIOS))
+def test_flags_and_signals_travel_in_one_reduction(ranks, name):
+    for records in ranks:
+        assert records[name]["reductions"] == [1] * len(records[name]["done"])

@@ -103,11 +103,13 @@ class StabilityGuard:
         output = engine.state.output
         loss = output[Keys.LOSS]
         flags = torch.stack([flag.to(loss.device) for flag in self._flags(engine)])
-        anywhere = flags.max()
+        # a signal that a rank has received travels along, see Interrupt
+        received = torch.full_like(flags[0], getattr(engine.state, "signal_received", 0))
+        anywhere = torch.stack([flags.max(), received])
         if dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1:
             dist.all_reduce(anywhere, op=dist.ReduceOp.MAX)
-        numbers = torch.cat([loss.detach().float().reshape(1), anywhere.reshape(1), flags])
-        engine.state.loss_value, bad, *here = numbers.tolist()
+        numbers = torch.cat([loss.detach().float().reshape(1), anywhere, flags])
+        engine.state.loss_value, bad, engine.state.signal_anywhere, *here = numbers.tolist()
         self.bad = bad > 0
         if self.bad:
             self.incidents.add(engine, [kind for kind, flag in zip(KINDS, here, strict=False) if flag])
