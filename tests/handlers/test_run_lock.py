@@ -66,3 +66,33 @@ def test_other_ranks_leave_it_alone(tmp_path):
     RunLock(tmp_path / "eval").attach(engine)
     engine.run([0])
     assert not (tmp_path / "eval").exists()
+
+
+def test_a_lock_taken_between_the_look_and_the_removal_is_put_back(tmp_path, monkeypatch, other_process):
+    """Two starts find the same stale lock; the other one is faster."""
+    write(tmp_path, pid=999_999_999, begun="1")
+    theirs = {"pid": other_process.pid, "begun": _begun(other_process.pid), "host": socket.gethostname()}
+    lock, refuse = RunLock(tmp_path), RunLock._refuse_if_held
+
+    def overtaken(self, text):
+        refuse(self, text)
+        write(tmp_path, **theirs)
+
+    monkeypatch.setattr(RunLock, "_refuse_if_held", overtaken)
+    with pytest.raises(RuntimeError, match=f"in use by process {other_process.pid}"):
+        lock.acquire()
+    assert json.loads((tmp_path / "run.lock").read_text()) == theirs
+    assert [path.name for path in tmp_path.iterdir()] == ["run.lock"]
+
+
+def test_without_hard_links_a_lock_is_made_too(tmp_path, monkeypatch, other_process):
+    def no_link(source, target):
+        raise PermissionError("not supported")
+
+    monkeypatch.setattr(os, "link", no_link)
+    RunLock(tmp_path).acquire()
+    assert json.loads((tmp_path / "run.lock").read_text())["pid"] == os.getpid()
+    write(tmp_path, pid=other_process.pid, begun=_begun(other_process.pid), host=socket.gethostname())
+    with pytest.raises(RuntimeError, match="in use"):
+        RunLock(tmp_path).acquire()
+    assert [path.name for path in tmp_path.iterdir()] == ["run.lock"]

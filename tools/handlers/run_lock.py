@@ -4,6 +4,7 @@ import atexit
 import json
 import os
 import socket
+import uuid
 from pathlib import Path
 
 from ignite.engine import Engine, Events
@@ -39,16 +40,11 @@ class RunLock:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         own = {"pid": os.getpid(), "begun": _begun(os.getpid()), "host": socket.gethostname()}
         for _ in range(3):
-            try:
-                descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
-            except FileExistsError:
-                self._remove_if_stale()
-                continue
-            os.write(descriptor, json.dumps(own).encode())
-            os.close(descriptor)
-            self.held = True
-            atexit.register(self.release)
-            return
+            if self._place(json.dumps(own)):
+                self.held = True
+                atexit.register(self.release)
+                return
+            self._remove_if_stale()
         raise RuntimeError(f"{self.path} cannot be made. Delete it if no run uses this folder.")
 
     def release(self) -> None:
@@ -58,15 +54,52 @@ class RunLock:
             self.held = False
             atexit.unregister(self.release)
 
-    def _remove_if_stale(self) -> None:
+    def _place(self, text: str) -> bool:
+        """Make the lock with its content in one move; False when there is one."""
+        draft = self._private_name()
+        draft.write_text(text)
         try:
-            owner = json.loads(self.path.read_text())
-        except (OSError, ValueError):
+            os.link(draft, self.path)
+        except FileExistsError:
+            return False
+        except OSError:  # a file system without hard links
+            try:
+                with self.path.open("x") as file:
+                    file.write(text)
+            except FileExistsError:
+                return False
+        finally:
+            draft.unlink(missing_ok=True)
+        return True
+
+    def _remove_if_stale(self) -> None:
+        """Remove a lock that nobody holds; what is removed is looked at again, since another start may replace it."""
+        try:
+            self._refuse_if_held(self.path.read_text(errors="replace"))
+            aside = self._private_name()
+            os.rename(self.path, aside)
+        except FileNotFoundError:
+            return
+        text = aside.read_text(errors="replace")
+        try:
+            self._refuse_if_held(text)
+        except RuntimeError:
+            self._place(text)
+            raise
+        finally:
+            aside.unlink(missing_ok=True)
+
+    def _private_name(self) -> Path:
+        return self.path.with_name(f"{self.path.name}.{socket.gethostname()}.{os.getpid()}.{uuid.uuid4().hex[:8]}")
+
+    def _refuse_if_held(self, text: str) -> None:
+        try:
+            owner = json.loads(text)
+        except ValueError:
             owner = {}
         pid, host = owner.get("pid", -1), owner.get("host", socket.gethostname())
         here = host == socket.gethostname()
         if here and (_begun(pid) is None or _begun(pid) != owner.get("begun") or pid == os.getpid()):
-            self.path.unlink(missing_ok=True)
             return
         raise RuntimeError(
             f"{self.path.parent} is in use by process {pid} on {host}. Wait for it, set another output_dir, "
