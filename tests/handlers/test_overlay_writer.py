@@ -97,3 +97,16 @@ def test_rank_0_writes_for_all(tmp_path, monkeypatch, rank):
     assert written.exists() == (rank == 0)
     if rank == 0:
         assert {entry["patient"] for entry in json.loads(written.read_text())} == {"here", "elsewhere"}
+
+
+def test_two_scans_of_a_patient_are_two_pictures_and_a_scan_that_two_ranks_saw_is_one(tmp_path, monkeypatch):
+    monkeypatch.setattr("ignite.distributed.get_world_size", lambda: 2)
+
+    def gather(into, mine):
+        into[:] = [mine, ([mine[0][0]], 1)]
+
+    monkeypatch.setattr("torch.distributed.all_gather_object", gather)
+    first, second = case("first", 1)[1], case("second", 2)[1]
+    index = run(tmp_path, [("p0", first), ("p0", second)])
+    assert [entry["patient"] for entry in index] == ["p0", "p0"]
+    assert index[0]["dice"] != index[1]["dice"]

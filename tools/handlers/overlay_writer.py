@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -79,12 +80,12 @@ class OverlayWriter:
         for output, name in zip(outputs, names, strict=True):
             prediction, label = output[self.prediction_key][one], output.get("label")
             label = None if label is None else label[one]
-            file = file_of(output["image"]) or f"case {self.seen}"
+            file = file_of(output["image"]) or str(name or f"case {idist.get_rank()}_{self.seen}")
             patient = str(name) if name else Path(file).name.split(".")[0]
             dice = None if label is None else scores_of(overlap_ml(prediction, label)[0])["dice"]
             self.seen += 1
             if label is not None or self.seen <= self.best + self.worst:
-                self.pictures.append(axial_picture(patient, output["image"], label, prediction, dice))
+                self.pictures.append(replace(axial_picture(patient, output["image"], label, prediction, dice), file=file))
         self.pictures = [picture for _, picture in self._chosen(self.pictures, self.seen)]
 
     def _chosen(self, pictures: list[Picture], seen: int) -> list[tuple[str, Picture]]:
@@ -121,10 +122,10 @@ def _rank(picture: Picture) -> tuple[float, str]:
 
 
 def _from_all_ranks(pictures: list[Picture], seen: int) -> tuple[list[Picture], int]:
-    """Return the pictures of all ranks, each patient once, and how many scans they have seen together."""
+    """Return the pictures of all ranks, each scan once, and how many scans they have seen together."""
     gathered: list[Any] = [(pictures, seen)]
     if idist.get_world_size() > 1:
         gathered = [None] * idist.get_world_size()
         torch.distributed.all_gather_object(gathered, (pictures, seen))
-    once = {picture.patient: picture for of_rank, _ in gathered for picture in of_rank}
+    once = {(picture.patient, picture.file): picture for of_rank, _ in gathered for picture in of_rank}
     return list(once.values()), sum(count for _, count in gathered)

@@ -22,7 +22,8 @@ class Picture:
     """An axial slice as a radiologist hangs it: the patient's right on the left, the front at the top.
 
     ``image`` (rows, columns) is in [0, 1]; ``label`` and ``prediction`` are masks of its shape or None. ``spacing_mm``
-    is the distance of rows and of columns, ``letters`` stand at the left and the right edge, ``dice`` is of the volume.
+    is the distance of rows and of columns, ``letters`` stand at the left and the right edge, ``dice`` is of the
+    volume, ``file`` is where it was read from.
     """
 
     patient: str
@@ -33,6 +34,7 @@ class Picture:
     letters: tuple[str, str]
     slice_number: int
     dice: float | None = None
+    file: str = ""
 
 
 def axial_picture(
