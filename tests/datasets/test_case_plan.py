@@ -151,6 +151,7 @@ def test_files_without_a_patient_id_belong_together_by_study(tmp_path):
     make_rtstruct(ct, tmp_path / "rt.dcm", {"GTV-1": [box(ct)]})
     case = only(tmp_path)
     assert case.name.startswith("unnamed-")
+    assert "two studies of one person may fall into different parts of the split" in case.findings.warnings[-1]
     assert target_mask(case).sum() == 12
 
 

@@ -82,6 +82,12 @@ def plan_cases(tree: DicomTree, roi: str) -> list[Case]:
     cases = [
         case for key in sorted(patients) for case in _plan_patient(patients[key], series[key], annotations[key], roi)
     ]
+    for case in cases:
+        if case.patient.startswith("unnamed-"):
+            case.findings.warning(
+                "no PatientID: files belong together by study, so two studies of one person may fall into different "
+                "parts of the split; give each person an id if that can be"
+            )
     seen: dict[str, Case] = {}
     for case in cases:
         other = seen.setdefault(case.name.casefold(), case)
