@@ -2,11 +2,12 @@ import logging
 import shutil
 
 import pytest
-from ignite.engine import Engine
+from ignite.engine import Engine, Events
 from torch import nn
 
 from tools.handlers import estimate
 from tools.handlers.estimate import Estimate, readable
+from tools.handlers.resume import put_aside
 
 
 def run(folder, iterations=6, epochs=3):
@@ -32,6 +33,24 @@ def test_a_disk_that_cannot_hold_the_checkpoints_is_refused_at_the_start(tmp_pat
     monkeypatch.setattr(estimate.shutil, "disk_usage", lambda folder: usage)
     with pytest.raises(OSError, match="need 0.03 GB while they are written, but .*models has 0.01 GB free; make room"):
         run(tmp_path)
+
+
+@pytest.mark.parametrize("afresh", [False, True])
+def test_checkpoints_that_will_be_replaced_count_unless_they_are_put_aside(tmp_path, monkeypatch, afresh):
+    usage = shutil.disk_usage(tmp_path)._replace(free=20_000_000)
+    monkeypatch.setattr(estimate.shutil, "disk_usage", lambda folder: usage)
+    folder = tmp_path / "models"
+    folder.mkdir()
+    (folder / "last.pt").write_bytes(bytes(12_000_000))
+    (folder / "model.pt").write_bytes(bytes(4_000_000))
+    engine = Engine(lambda engine, batch: None)
+    Estimate(nn.Linear(1000, 1000, bias=False), str(folder)).attach(engine)
+    if not afresh:
+        engine.run([0])
+        return
+    engine.add_event_handler(Events.STARTED, lambda: put_aside(folder, "f" * 64))
+    with pytest.raises(OSError, match="need 0.03 GB while they are written, but .*models has 0.02 GB free; make room"):
+        engine.run([0])
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(0.4, "0 s"), (29, "29 s"), (61, "1 min"), (11_100, "3 h 5 min")])

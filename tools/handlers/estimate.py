@@ -38,12 +38,22 @@ class Estimate:
 
     def attach(self, engine: Engine) -> None:
         """Register with a trainer."""
-        engine.add_event_handler(Events.STARTED, self.space)
+        engine.add_event_handler(Events.STARTED, self._begin)
+        # after all STARTED handlers: by then the checkpoints of another run have been put aside
+        engine.add_event_handler(Events.EPOCH_STARTED, self._before_the_first_epoch)
         engine.add_event_handler(Events.ITERATION_COMPLETED, self.time)
 
-    def space(self, engine: Engine) -> None:
-        """Compare what checkpoints need with the free space."""
+    def _begin(self, engine: Engine) -> None:
         self.seen = 0
+        self.looked = False
+
+    def _before_the_first_epoch(self, engine: Engine) -> None:
+        if not self.looked:
+            self.looked = True
+            self.space()
+
+    def space(self) -> None:
+        """Compare what checkpoints need with the free space."""
         parameters = sum(parameter.numel() for parameter in self.network.parameters())
         need = parameters * BYTES_PER_FLOAT * COPIES_ON_DISK
         os.makedirs(self.ckpt_dir, exist_ok=True)
@@ -54,9 +64,10 @@ class Estimate:
             parameters / 1e6, need / 1e9, free / 1e9, parameters * BYTES_PER_FLOAT * COPIES_IN_MEMORY / 1e9,
         )  # fmt: skip
         # while a checkpoint is replaced, the old and the new one exist side by side
-        if free < 2 * need:
+        peak = max(2 * need - replaced_bytes(self.ckpt_dir), need)
+        if free < peak:
             raise OSError(
-                f"checkpoints need {2 * need / 1e9:.2f} GB while they are written, but "
+                f"checkpoints need {peak / 1e9:.2f} GB while they are written, but "
                 f"{os.path.abspath(self.ckpt_dir)} has {free / 1e9:.2f} GB free; make room or name another folder "
                 "with --ckpt_dir"
             )
@@ -73,6 +84,13 @@ class Estimate:
                 "%.2f s an iteration: %d iterations left take about %s, validation not counted",
                 seconds, left, readable(seconds * left),
             )  # fmt: skip
+
+
+def replaced_bytes(folder: str) -> int:
+    """Return the size of the checkpoints that a run replaces; a file kept under a second name frees nothing."""
+    paths = [os.path.join(folder, name) for name in ("last.pt", "model.pt")]
+    found = [os.stat(path) for path in paths if os.path.isfile(path)]
+    return sum(status.st_size for status in found if status.st_nlink == 1)
 
 
 def readable(seconds: float) -> str:
