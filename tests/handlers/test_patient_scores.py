@@ -146,6 +146,16 @@ def test_a_patient_without_a_name_is_named_by_its_file():
     assert metric.rows[0]["patient"] == "LUNG1-001"
 
 
+def test_volumes_without_any_name_are_told_apart_on_different_ranks(monkeypatch):
+    patients = []
+    for rank in (0, 1):
+        monkeypatch.setattr("ignite.distributed.get_rank", lambda rank=rank: rank)
+        metric = PatientScores()
+        metric.update(([volume((0, 0, 0))] * 2, [volume((0, 0, 0))] * 2))
+        patients += [item["patient"] for item in metric.cases]
+    assert len(set(patients)) == 4
+
+
 def test_collated_batches_name_their_patients_too():
     engine = Engine(lambda engine, batch: {"pred": batch["pred"], "label": batch["label"]})
     PatientScores(output_transform=lambda out: (out["pred"], out["label"])).attach(engine, "d")
