@@ -85,7 +85,8 @@ class OverlayWriter:
             dice = None if label is None else scores_of(overlap_ml(prediction, label)[0])["dice"]
             self.seen += 1
             if label is not None or self.seen <= self.best + self.worst:
-                self.pictures.append(replace(axial_picture(patient, output["image"], label, prediction, dice), file=file))
+                picture = axial_picture(patient, output["image"], label, prediction, dice)
+                self.pictures.append(replace(picture, file=file))
         self.pictures = [picture for _, picture in self._chosen(self.pictures, self.seen)]
 
     def _chosen(self, pictures: list[Picture], seen: int) -> list[tuple[str, Picture]]:

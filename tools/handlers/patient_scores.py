@@ -71,7 +71,8 @@ class PatientScores(Metric):
         names = output[2] if len(output) > 2 else [None] * len(labels)
         for prediction, label, name in zip(predictions, labels, names, strict=True):
             file = file_of(label) or file_of(prediction)
-            patient = str(name) if name else Path(file or f"case_{idist.get_rank()}_{len(self.cases)}").name.split(".")[0]
+            source = file or f"case_{idist.get_rank()}_{len(self.cases)}"
+            patient = str(name) if name else Path(source).name.split(".")[0]
             overlaps = overlap_ml(prediction[self.first_channel :], label[self.first_channel :])
             if len(overlaps) != len(self.class_names):
                 raise ValueError(
