@@ -93,6 +93,21 @@ def test_a_new_run_starts_a_new_file_and_a_resumed_one_goes_on(tmp_path):
     assert [(line["epoch"], line["loss"]) for line in lines_of(tmp_path)] == [(1, 2)]
 
 
+def test_an_epoch_resumed_within_says_how_many_iterations_its_numbers_cover(tmp_path):
+    trainer_of(tmp_path, epochs=1, losses=[1.0] * 2, tensorboard=False).run()
+    resumed = trainer_of(tmp_path, epochs=2, losses=[9.0], tensorboard=False)
+
+    @resumed.on(Events.STARTED)
+    def resume(engine):
+        engine.state.epoch, engine.state.iteration = 1, 3
+
+    resumed.run()
+    assert [(line["epoch"], line["iteration"], line["iterations"]) for line in lines_of(tmp_path)] == [
+        (1, 2, 2),
+        (2, 4, 1),
+    ]
+
+
 def test_half_a_line_of_a_killed_run_does_not_spoil_the_next(tmp_path):
     trainer_of(tmp_path, epochs=1, losses=[1.0] * 2, tensorboard=False).run()
     with open(tmp_path / "history.jsonl", "a", encoding="utf-8") as file:

@@ -26,7 +26,7 @@ class History:
     Attach one to the trainer and one to the evaluator; rank 0 writes, others do nothing. Losses stay on the device
     until the epoch ends (``engine.state.loss_value``, a number that a guard has fetched, is taken where there is
     one), so that no step waits for the host. A resumed run drops the lines of epochs that it does again; a new one
-    starts a new file.
+    starts a new file. An epoch that was resumed within has the numbers of its rest, as ``iterations`` tells.
 
     A training line holds ``kind="train"``, epoch, iteration, iterations (in this line), lr, loss, loss_min, loss_max
     (of finite losses on rank 0), nonfinite_losses, grad_norm and grad_norm_max (where ``engine.state.grad_norm``
