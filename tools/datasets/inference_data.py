@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from .scan_reader import find_scans
+from .scan_finder import find_scans
 
 
 def scans(dataset_dir: str | Path | None) -> list[dict[str, Any]]:
