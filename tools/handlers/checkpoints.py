@@ -109,7 +109,7 @@ class Checkpoints:
         Raises:
             OSError: when it cannot be written; the former file is untouched.
         """
-        states = gather_random_states(engine)
+        states = random_state.capture_all()
         self.saved_at = engine.state.iteration
         if engine.state.rank == 0:
             write_checkpoint(self.last, self._content(engine, states))
@@ -214,13 +214,3 @@ def unwrapped(network: nn.Module) -> nn.Module:
     network = getattr(network, "_orig_mod", network)
     network = network.module if isinstance(network, nn.parallel.DistributedDataParallel) else network
     return getattr(network, "_orig_mod", network)
-
-
-def gather_random_states(engine: Engine) -> list[dict[str, Any]]:
-    """Random states of all ranks, on all ranks."""
-    own = random_state.capture()
-    if not (dist.is_available() and dist.is_initialized()):
-        return [own]
-    states: list[dict[str, Any]] = [{} for _ in range(dist.get_world_size())]
-    dist.all_gather_object(states, own)
-    return states

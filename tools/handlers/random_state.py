@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.distributed as dist
 
 
 def capture() -> dict[str, Any]:
@@ -17,6 +18,16 @@ def capture() -> dict[str, Any]:
         "numpy": [name, torch.from_numpy(keys.astype(np.int64)), int(position), int(has_gauss), float(gauss)],
         "python": [version, list(numbers), next_gauss],
     }
+
+
+def capture_all() -> list[dict[str, Any]]:
+    """States of all ranks, on all ranks."""
+    own = capture()
+    if not (dist.is_available() and dist.is_initialized()):
+        return [own]
+    states: list[dict[str, Any]] = [{} for _ in range(dist.get_world_size())]
+    dist.all_gather_object(states, own)
+    return states
 
 
 def restore(state: dict[str, Any]) -> None:
