@@ -6,6 +6,8 @@ from ignite.engine import Engine, Events
 from monai.handlers import CheckpointLoader
 from torch import nn
 
+from ..networks.fold_batch_norm import fold_batch_norm
+
 
 class LoadWeights:
     """Load a state dictionary into a network when the engine starts, through MONAI's loader (``weights_only``).
@@ -14,15 +16,19 @@ class LoadWeights:
         load_path: file with a state dictionary, as training writes it to ``model.pt``.
         network: the network to fill.
         enabled: False leaves the network as it was initialised.
+        fold: fold each BatchNorm into its convolution afterwards (``networks.fold_batch_norm``), which is faster and
+            equal up to rounding, and good for evaluation only.
 
     Raises:
         FileNotFoundError: when the engine starts and the file is missing.
     """
 
-    def __init__(self, load_path: str, network: nn.Module, enabled: bool = True) -> None:
+    def __init__(self, load_path: str, network: nn.Module, enabled: bool = True, fold: bool = False) -> None:
         self.load_path = Path(load_path)
         self.network = network
         self.enabled = enabled
+        self.fold = fold
+        self.folded = False
 
     def attach(self, engine: Engine) -> None:
         """Register with an engine."""
@@ -30,7 +36,9 @@ class LoadWeights:
             engine.add_event_handler(Events.STARTED, self)
 
     def __call__(self, engine: Engine) -> None:
-        """Load the file."""
+        """Load the file; a folded network is left alone, its weights have other names."""
+        if self.folded:
+            return
         if not self.load_path.is_file():
             raise FileNotFoundError(
                 f"no weights at {self.load_path.resolve()}: train first (configs/train.json writes them), name another "
@@ -38,3 +46,6 @@ class LoadWeights:
             )
         device = next(self.network.parameters()).device
         CheckpointLoader(str(self.load_path), {"model": self.network}, map_location=device)(engine)
+        if self.fold:
+            fold_batch_norm(self.network.eval())
+            self.folded = True

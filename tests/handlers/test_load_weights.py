@@ -1,0 +1,44 @@
+import pytest
+import torch
+from ignite.engine import Engine
+from torch import nn
+
+from tools.handlers.load_weights import LoadWeights
+
+
+def network(seed: int) -> nn.Module:
+    torch.manual_seed(seed)
+    net = nn.Sequential(nn.Conv2d(1, 3, 3), nn.BatchNorm2d(3), nn.ReLU())
+    for _ in range(3):
+        net(torch.rand(4, 1, 8, 8) * 5)
+    return net.eval()
+
+
+def start(handler: LoadWeights, times: int = 1) -> None:
+    engine = Engine(lambda engine, batch: None)
+    handler.attach(engine)
+    for _ in range(times):
+        engine.run([0])
+
+
+@pytest.mark.parametrize("fold", [False, True])
+def test_the_network_answers_like_the_one_that_was_saved(tmp_path, fold):
+    saved, other = network(0), network(1)
+    torch.save(saved.state_dict(), tmp_path / "model.pt")
+    image = torch.rand(2, 1, 8, 8)
+    assert not torch.allclose(other(image), saved(image), atol=1e-2)
+    start(LoadWeights(tmp_path / "model.pt", other, fold=fold), times=2)
+    assert torch.allclose(other(image), saved(image), atol=1e-5)
+    assert isinstance(other[1], nn.Identity) == fold
+
+
+def test_missing_weights_say_what_to_do(tmp_path):
+    with pytest.raises(FileNotFoundError, match="train first.*--ckpt_dir.*--load_pretrain false"):
+        start(LoadWeights(tmp_path / "model.pt", network(0)))
+
+
+def test_the_untrained_network_is_left_alone(tmp_path):
+    net = network(0)
+    before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
+    start(LoadWeights(tmp_path / "none.pt", net, enabled=False))
+    assert all(torch.equal(before[name], tensor) for name, tensor in net.state_dict().items())
