@@ -1,8 +1,10 @@
+import errno
 import json
 import os
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from ignite.engine import Engine
@@ -96,3 +98,14 @@ def test_without_hard_links_a_lock_is_made_too(tmp_path, monkeypatch, other_proc
     with pytest.raises(RuntimeError, match="in use"):
         RunLock(tmp_path).acquire()
     assert [path.name for path in tmp_path.iterdir()] == ["run.lock"]
+
+
+def test_a_full_disk_is_named_and_leaves_nothing(tmp_path, monkeypatch):
+    def full(path, text):
+        path.touch()
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(OSError, match=r"cannot write to .* \(No space left on device\); make room or name another"):
+        RunLock(tmp_path).acquire()
+    assert not list(tmp_path.iterdir())

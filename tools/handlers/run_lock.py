@@ -57,7 +57,13 @@ class RunLock:
     def _place(self, text: str) -> bool:
         """Make the lock with its content in one move; False when there is one."""
         draft = self._private_name()
-        draft.write_text(text)
+        try:
+            draft.write_text(text)
+        except OSError as error:
+            draft.unlink(missing_ok=True)
+            raise OSError(
+                error.errno, f"cannot write to {self.path.parent} ({error.strerror}); make room or name another folder"
+            ) from error
         try:
             os.link(draft, self.path)
         except FileExistsError:
