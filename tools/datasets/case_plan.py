@@ -57,7 +57,7 @@ def case_name(patient_id: str, study_uid: str = "") -> str:
     """A file name from a PatientID: letters, digits, ``._-``; anything changed gets a hash, so that names stay unique.
 
     >>> case_name("LUNG1-001"), case_name("../a b")
-    ('LUNG1-001', 'a_b-b5c4b76a')
+    ('LUNG1-001', 'a_b-2c2c791a')
     """
     if not patient_id.strip():
         return "unnamed-" + hashlib.sha256(study_uid.encode()).hexdigest()[:8]
