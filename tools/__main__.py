@@ -1,6 +1,8 @@
 """One command line for the collection: ``python -m tools COMMAND``."""
 
+import inspect
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import fire
@@ -95,10 +97,30 @@ def list_all() -> None:
         print(f"{name}  {entry.raw_form}; {entry.source}")
 
 
+COMMANDS = {"prepare": prepare, "demo": demo, "report": report, "list": list_all}
+
+
+def check_options(words: Sequence[str]) -> None:
+    """Refuse options that a command does not have, before it starts: Fire would complain when it has ended.
+
+    Raises:
+        ValueError: naming them and those there are.
+    """
+    if not words or words[0] not in COMMANDS:
+        return
+    known = set(inspect.signature(COMMANDS[words[0]]).parameters)
+    given = [word[2:].split("=")[0].replace("-", "_") for word in words[1:] if word.startswith("--") and word != "--"]
+    unknown = sorted({name for name in given if name not in {*known, "help"} and name.removeprefix("no") not in known})
+    if unknown:
+        options = ", ".join(f"--{name}" for name in sorted(known))
+        raise ValueError(f"unknown option: {', '.join(f'--{name}' for name in unknown)}; {words[0]} has {options}")
+
+
 def main() -> None:
     """Run a command; what is wrong with the input is one line on standard error and exit status 2."""
     try:
-        fire.Fire({"prepare": prepare, "demo": demo, "report": report, "list": list_all}, name="tools")
+        check_options(sys.argv[1:])
+        fire.Fire(COMMANDS, name="tools")
     except (OSError, ValueError, RuntimeError) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)

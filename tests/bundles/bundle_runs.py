@@ -27,7 +27,7 @@ def folders(bundle: str, out: Path) -> dict[str, str]:
     root = str(REPOSITORY / "bundles" / bundle)
     return {
         "bundle_root": root,
-        "output_dir": str(out / "eval"),
+        "eval_dir": str(out / "eval"),
         "ckpt_dir": str(out / "models"),
     }
 

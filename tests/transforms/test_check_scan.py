@@ -80,3 +80,10 @@ def test_a_label_of_other_values_is_refused_with_what_it_holds(dtype):
     if dtype.is_floating_point:
         label[0, 0, 0, 2:] = float("nan")
         check({"image": scan(), "label": label})
+
+
+@pytest.mark.parametrize(("values", "warned"), [((0.0, 1.0), True), ((0.0, 255.0), True), ((-1000.0, 40.0), False)])
+def test_what_can_hardly_be_a_ct_is_pointed_out(caplog, values, warned):
+    volume = MetaTensor(torch.tensor(values).repeat(32).reshape(1, 4, 4, 4), meta={"filename_or_obj": "mask.nii.gz"})
+    CheckScand("image")({"image": volume})
+    assert ("mask.nii.gz holds values from 0 to" in caplog.text) == warned

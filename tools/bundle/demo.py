@@ -1,6 +1,7 @@
 """Take a bundle through its whole life on a phantom: raw data, conversion, training, evaluation, inference, report."""
 
 import json
+import os
 import shlex
 import subprocess
 import sys
@@ -98,7 +99,9 @@ class Demo:
         """Run a module of this Python in its own process and stop when it fails."""
         words = ["-m", module, *(str(argument) for argument in arguments)]
         print(f"$ python {shlex.join(words)}", flush=True)
-        if subprocess.run([sys.executable, *words], cwd=REPOSITORY, check=False).returncode:
+        # threads that spin while they wait slow a small network tenfold on a machine that does other work
+        env = {"OMP_WAIT_POLICY": "PASSIVE", **os.environ}
+        if subprocess.run([sys.executable, *words], cwd=REPOSITORY, env=env, check=False).returncode:
             raise RuntimeError(f"the command above failed; its last line says why: python {shlex.join(words)}")
 
     def closing_table(self) -> str:

@@ -193,7 +193,10 @@ class Checkpoints:
     def _never_validated(self, engine: Engine) -> None:
         """COMPLETED: a run shorter than the validation interval leaves its last weights, and says so."""
         if self.best_metric is None and engine.state.rank == 0:
-            logger.warning("no validation of this run had a usable score: model.pt holds the last weights")
+            logger.warning(
+                "no validation of this run had a usable score, or none was due (val_interval): model.pt holds the last "
+                "weights"
+            )
             write_checkpoint(self.best, self.network.state_dict())
 
     def _keep_best(self, validator: Engine) -> None:

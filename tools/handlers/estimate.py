@@ -80,6 +80,8 @@ class Estimate:
         elif self.seen == self.warmup + self.measured:
             seconds = (time.perf_counter() - self.begin) / self.measured
             left = engine.state.max_epochs * engine.state.epoch_length - engine.state.iteration
+            if left == 0:
+                return
             logger.info(
                 "%.2f s an iteration: %d iterations left take about %s, validation not counted",
                 seconds, left, readable(seconds * left),

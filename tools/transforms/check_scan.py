@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Hashable, Mapping, Sequence
 
 import numpy as np
@@ -9,6 +10,8 @@ import torch
 from monai.config import KeysCollection
 from monai.data import MetaTensor
 from monai.transforms import MapTransform
+
+logger = logging.getLogger(__name__)
 
 AFFINE_TOLERANCE_MM = 1e-2
 
@@ -59,6 +62,8 @@ class CheckScand(MapTransform):
             problems += _value_problems(label, self.label_values)
         if problems:
             raise ValueError("This scan cannot be used:\n" + "\n".join(f"  - {problem}" for problem in problems))
+        for key, volume in volumes.items():
+            _warn_of_other_units(str(key), volume)
         return item
 
     def _volume_problems(self, key: str, volume: torch.Tensor) -> list[str]:
@@ -78,6 +83,14 @@ class CheckScand(MapTransform):
         return [
             f"{name} has {bad} of {volume.numel()} voxels that are NaN or infinite; export it again or leave it out."
         ]
+
+
+def _warn_of_other_units(key: str, volume: torch.Tensor) -> None:
+    """Warn of what reads as a volume but can hardly be a CT: a mask, or a picture of 8 bits."""
+    low, high = (float(value) for value in torch.aminmax(_plain(volume).float().nan_to_num()))
+    if low >= 0 and high <= 255 and high > low:
+        name = _file_name(key, volume)
+        logger.warning("%s holds values from %g to %g: is it a mask? A CT has air at -1000 HU.", name, low, high)
 
 
 def _grid_problems(key: str, volume: torch.Tensor, label: torch.Tensor) -> list[str]:
