@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BUNDLE ?= aura_v3
 BIN := $(VENV)/bin
+BENCHMARKS := train_step whole_ct host_syncs peak_memory first_iteration light_variant
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-test demo train test check bench clean
@@ -37,7 +38,7 @@ check: setup-test ## lint only
 	$(BIN)/ruff check .
 
 bench: setup ## every benchmark in its quick form (see benchmarks/README.md)
-	for script in benchmarks/bench_*.py; do $(BIN)/python -m benchmarks.$$(basename $$script .py) --quick || exit 1; done
+	for name in $(BENCHMARKS); do $(BIN)/python -m benchmarks.$$name --quick || exit 1; done
 
 clean: ## remove what runs have written
 	rm -rf bundles/*/models bundles/*/eval dist .pytest_cache .ruff_cache .coverage*
