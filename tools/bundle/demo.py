@@ -1,7 +1,6 @@
 """Take a bundle through its whole life on a phantom: raw data, conversion, training, evaluation, inference, report."""
 
 import json
-import os
 import shlex
 import subprocess
 import sys
@@ -99,9 +98,7 @@ class Demo:
         """Run a module of this Python in its own process and stop when it fails."""
         words = ["-m", module, *(str(argument) for argument in arguments)]
         print(f"$ python {shlex.join(words)}", flush=True)
-        # threads that spin while they wait slow a small network tenfold on a machine that does other work
-        env = {"OMP_WAIT_POLICY": "PASSIVE", **os.environ}
-        if subprocess.run([sys.executable, *words], cwd=REPOSITORY, env=env, check=False).returncode:
+        if subprocess.run([sys.executable, *words], cwd=REPOSITORY, check=False).returncode:
             raise RuntimeError(f"the command above failed; its last line says why: python {shlex.join(words)}")
 
     def closing_table(self) -> str:
