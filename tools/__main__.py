@@ -1,4 +1,4 @@
-"""One command line for the collection: ``python -m tools COMMAND``, where a command is the `run` of a file in `commands`."""
+"""One command line for the collection: ``python -m tools COMMAND``; a command is `run` of its file in `commands`."""
 
 import inspect
 import pkgutil

@@ -1,0 +1,41 @@
+"""A bundle like aura_v3 with a network that runs in a moment, complete and true in every file, to pack, verify and break."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+NAME = "aura_v3"
+TINY_NETWORK = {"hidden_size": 48, "mlp_dim": 48, "num_layers": 4, "num_heads": 4, "decoder_channels": [16, 12, 8, 8]}
+TINY = {"img_size": [64, 64], "spacing_mm": [6.0, 6.0]}
+
+
+def tiny_bundle(folder: Path) -> Path:
+    """Write the bundle as ``folder/aura_v3`` and return that folder."""
+    bundle = folder / NAME
+    ignore = shutil.ignore_patterns("models", "eval")
+    shutil.copytree(REPOSITORY / "bundles" / NAME, bundle, ignore=ignore)
+    for name in ("train", "inference"):
+        edit(bundle / "configs" / f"{name}.json", shrink)
+    edit(bundle / "configs" / "metadata.json", shrink_facts)
+    return bundle
+
+
+def shrink(config: dict[str, Any]) -> None:
+    config.update(TINY)
+    config["network_def"].update(TINY_NETWORK)
+
+
+def shrink_facts(facts: dict[str, Any]) -> None:
+    for part in ("inputs", "outputs"):
+        for tensor in facts["network_data_format"][part].values():
+            tensor["spatial_shape"] = list(TINY["img_size"])
+
+
+def edit(path: Path, change: Callable[[Any], None]) -> None:
+    """Apply ``change`` to the content of a JSON file, in place."""
+    content = json.loads(path.read_text(encoding="utf-8"))
+    change(content)
+    path.write_text(json.dumps(content, indent=4) + "\n", encoding="utf-8")
