@@ -1,4 +1,4 @@
-"""A bundle like aura_v3 with a network that runs in a moment, complete and true in every file, to pack, verify and break."""
+"""A bundle like aura_v3 with a network that runs in a moment, true in every file: to pack, to verify and to break."""
 
 import json
 import shutil
