@@ -23,7 +23,7 @@ def test_training_leaves_weights_a_resumable_checkpoint_and_a_summary(trained):
     bundle, out = trained
     weights = torch.load(out / "models" / "model.pt", weights_only=True)
     assert all(torch.isfinite(tensor).all() for tensor in weights.values() if tensor.is_floating_point())
-    assert (out / "models" / "last.pt").is_file()
+    assert (out / "models" / "last.ckpt").is_file()
     summary = json.loads((out / "eval" / "summary.json").read_text())
     assert summary["bundle"] == bundle
     assert summary["is_phantom"] is True

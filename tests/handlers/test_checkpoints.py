@@ -46,7 +46,7 @@ def test_model_is_the_best_not_the_last(tmp_path):
     trainer.run()
     assert_same(dict(torch.load(tmp_path / "models" / "model.pt", weights_only=True)), weights[2])
     assert (checkpoints.best_metric, checkpoints.best_epoch) == (0.9, 2)
-    assert_same(dict(read_checkpoint(tmp_path / "models" / "last.pt")["network"]), weights[4])
+    assert_same(dict(read_checkpoint(tmp_path / "models" / "last.ckpt")["network"]), weights[4])
 
 
 def test_best_metric_survives_a_resume(tmp_path):
@@ -100,7 +100,7 @@ def test_scaler_is_saved_and_restored(tmp_path):
 
 
 def test_disk_full_is_told_and_leaves_the_former_file(tmp_path, monkeypatch):
-    path = tmp_path / "last.pt"
+    path = tmp_path / "last.ckpt"
     write_checkpoint(path, {"iteration": 1})
 
     def full(content, file):
@@ -114,7 +114,7 @@ def test_disk_full_is_told_and_leaves_the_former_file(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="There was none before"):
         write_checkpoint(tmp_path / "model.pt", {})
     assert read_checkpoint(path) == {"iteration": 1}
-    assert [child.name for child in tmp_path.iterdir()] == ["last.pt"]
+    assert [child.name for child in tmp_path.iterdir()] == ["last.ckpt"]
 
 
 def test_torchs_own_words_for_a_failed_write_are_a_full_disk_and_other_errors_pass(tmp_path, monkeypatch):
@@ -129,12 +129,12 @@ def test_torchs_own_words_for_a_failed_write_are_a_full_disk_and_other_errors_pa
 
         monkeypatch.setattr(torch, "save", fail)
         with pytest.raises((OSError, RuntimeError), match=message):
-            write_checkpoint(tmp_path / "last.pt", {})
+            write_checkpoint(tmp_path / "last.ckpt", {})
     assert not list(tmp_path.iterdir())
 
 
 def test_abort_while_writing_leaves_the_former_file(tmp_path, monkeypatch):
-    path = tmp_path / "last.pt"
+    path = tmp_path / "last.ckpt"
     write_checkpoint(path, {"iteration": 1})
 
     def interrupted(content, file):
@@ -148,27 +148,27 @@ def test_abort_while_writing_leaves_the_former_file(tmp_path, monkeypatch):
 
 
 def test_damaged_file_is_told(tmp_path):
-    (tmp_path / "last.pt").write_bytes(b"nothing of use")
-    with pytest.raises(ValueError, match="last.pt cannot be read as a checkpoint.*--resume false"):
-        read_checkpoint(tmp_path / "last.pt")
+    (tmp_path / "last.ckpt").write_bytes(b"nothing of use")
+    with pytest.raises(ValueError, match="last.ckpt cannot be read as a checkpoint.*--resume false"):
+        read_checkpoint(tmp_path / "last.ckpt")
 
 
 def test_damaged_checkpoint_stops_a_run_unless_it_begins_afresh(tmp_path):
     (tmp_path / "models").mkdir()
-    (tmp_path / "models" / "last.pt").write_bytes(b"")
+    (tmp_path / "models" / "last.ckpt").write_bytes(b"")
     with pytest.raises(ValueError, match="cannot be read"):
         trainer_with_scores(tmp_path, [0.5])[0].run()
     trainer = trainer_with_scores(tmp_path, [0.5], "--afresh")[0]
     trainer.run()
     assert trainer.state.iteration == 6
-    assert (tmp_path / "models" / "last.damaged.pt").exists()
+    assert (tmp_path / "models" / "last.damaged.ckpt").exists()
 
 
 def test_leftovers_of_killed_runs_are_removed(tmp_path):
-    for name in (".last.pt.123.tmp", "last.pt", "notes.tmp"):
+    for name in (".last.ckpt.123.tmp", "last.ckpt", "notes.tmp"):
         (tmp_path / name).touch()
     remove_leftovers(tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["last.pt", "notes.tmp"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["last.ckpt", "notes.tmp"]
 
 
 def test_random_states_come_back():
@@ -191,7 +191,7 @@ def test_without_a_validator_the_model_is_the_last(tmp_path):
     Checkpoints(network, torch.optim.SGD(network.parameters()), tmp_path, "a", interrupt=False).attach(engine)
     engine.run([0], max_epochs=2)
     assert torch.load(tmp_path / "model.pt", weights_only=True).keys() == {"weight", "bias"}
-    assert read_checkpoint(tmp_path / "last.pt")["epoch"] == 2
+    assert read_checkpoint(tmp_path / "last.ckpt")["epoch"] == 2
 
 
 def test_wrong_arguments(tmp_path):

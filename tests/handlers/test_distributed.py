@@ -64,7 +64,7 @@ def worker(rank: int, folder: Path) -> None:
     dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2)
     records = {name: train(rank, folder / name, *scenario) for name, scenario in SCENARIOS.items()}
     dist.barrier()
-    state = read_checkpoint(folder / "interrupted" / "models" / "last.pt") if rank == 0 else None
+    state = read_checkpoint(folder / "interrupted" / "models" / "last.ckpt") if rank == 0 else None
     dist.barrier()
     records["resumed"] = train(rank, folder / "interrupted", "none", 1, False)
     torch.save({"records": records, "state": state}, folder / f"rank{rank}.pt")

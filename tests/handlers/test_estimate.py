@@ -41,14 +41,14 @@ def test_checkpoints_that_will_be_replaced_count_unless_they_are_put_aside(tmp_p
     monkeypatch.setattr(estimate.shutil, "disk_usage", lambda folder: usage)
     folder = tmp_path / "models"
     folder.mkdir()
-    (folder / "last.pt").write_bytes(bytes(12_000_000))
+    (folder / "last.ckpt").write_bytes(bytes(12_000_000))
     (folder / "model.pt").write_bytes(bytes(4_000_000))
     engine = Engine(lambda engine, batch: None)
     Estimate(nn.Linear(1000, 1000, bias=False), str(folder)).attach(engine)
     if not afresh:
         engine.run([0])
         return
-    engine.add_event_handler(Events.STARTED, lambda: put_aside(folder, "f" * 64))
+    engine.add_event_handler(Events.STARTED, lambda: put_aside(folder, "former"))
     with pytest.raises(OSError, match="need 0.03 GB while they are written, but .*models has 0.02 GB free; make room"):
         engine.run([0])
 

@@ -108,5 +108,5 @@ def test_interrupt_leaves_through_the_config_with_its_exit_code(tmp_path):
     with pytest.raises(SystemExit) as end:
         parser.get_parsed_content("run")
     assert end.value.code == 130
-    assert read_checkpoint(tmp_path / "models" / "phantom" / "last.pt")["iteration"] == 1
+    assert read_checkpoint(tmp_path / "models" / "phantom" / "last.ckpt")["iteration"] == 1
     assert run(tmp_path).state.iteration == 12

@@ -40,7 +40,7 @@ def iterations(text):
 
 def assert_equal_runs(first, second):
     """Weights, buffers, optimiser, schedule, handlers, random states: all that a checkpoint holds."""
-    one, other = (read_checkpoint(folder / "models" / "last.pt") for folder in (first, second))
+    one, other = (read_checkpoint(folder / "models" / "last.ckpt") for folder in (first, second))
     assert_same(one, other)
     best = [torch.load(folder / "models" / "model.pt", weights_only=True) for folder in (first, second)]
     assert_same(*map(dict, best))
@@ -121,7 +121,7 @@ def test_second_interrupt_aborts_at_once(tmp_path):
     text = run(tmp_path, "--signal-at", 8, 8, code=-signal.SIGINT)
     assert iterations(text)[-1] == 7
     assert "KeyboardInterrupt" in text
-    assert read_checkpoint(tmp_path / "models" / "last.pt")["iteration"] == 6  # the end of the first epoch
+    assert read_checkpoint(tmp_path / "models" / "last.ckpt")["iteration"] == 6  # the end of the first epoch
 
 
 @pytest.mark.slow
@@ -143,7 +143,7 @@ def kill_once(folder, seconds, reached, every=2):
     time.sleep(seconds)
     process.send_signal(signal.SIGKILL)
     done = [int(line.split()[1]) for line in process.communicate()[0].splitlines() if line.startswith("done")]
-    last = folder / "models" / "last.pt"
+    last = folder / "models" / "last.ckpt"
     saved = read_checkpoint(last)["iteration"] if last.exists() else 0
     assert saved >= max([reached, *(number - every for number in done)])
     return saved
@@ -159,9 +159,31 @@ def test_finished_run_is_not_trained_again_and_afresh_keeps_what_was(tmp_path, c
     assert run_here(tmp_path, "--fingerprint", "b" * 64, "--epochs", 1) == list(range(1, 7))
     assert "starting afresh: other data or another configuration" in caplog.text
     assert (tmp_path / "models" / "model.aaaaaaaa.pt").read_bytes() == before
-    assert read_checkpoint(tmp_path / "models" / "last.aaaaaaaa.pt")["iteration"] == 18
+    assert read_checkpoint(tmp_path / "models" / "last.aaaaaaaa.ckpt")["iteration"] == 18
     assert run_here(tmp_path, "--fingerprint", "b" * 64, "--epochs", 1, "--afresh") == list(range(1, 7))
     assert "starting afresh: resume is false" in caplog.text
+
+
+def test_run_that_begins_from_weights_is_trained_again_and_keeps_one_step_back(tmp_path, caplog):
+    models = tmp_path / "models"
+    models.mkdir()
+    (models / "model.pt").write_bytes(b"downloaded")
+    assert run_here(tmp_path, "--from-weights", "--epochs", 1) == list(range(1, 7))
+    assert (models / "model.previous.pt").read_bytes() == b"downloaded"
+    first = (models / "model.pt").read_bytes()
+    assert run_here(tmp_path, "--from-weights", "--epochs", 1) == list(range(1, 7))
+    assert "starting afresh: the former run on these data is finished" in caplog.text
+    assert (models / "model.previous.pt").read_bytes() == first
+    assert run_here(tmp_path, "--from-weights", "--epochs", 1, "--fingerprint", "b" * 64) == list(range(1, 7))
+    assert sorted(path.name for path in models.iterdir()) == ["last.ckpt", "model.previous.pt", "model.pt"]
+
+
+def test_run_that_begins_from_weights_and_was_stopped_goes_on(tmp_path):
+    trainer = toy_trainer(parse([str(tmp_path), "--from-weights", "--epochs", "2"]))
+    trainer.add_event_handler(Events.ITERATION_STARTED(once=7), lambda: trainer.terminate(skip_completed=True))
+    trainer.run()
+    assert run_here(tmp_path, "--from-weights", "--epochs", 2)[-1] == 12
+    assert not (tmp_path / "models" / "model.previous.pt").exists()
 
 
 def test_more_epochs_continue_a_finished_run(tmp_path):
@@ -170,4 +192,4 @@ def test_more_epochs_continue_a_finished_run(tmp_path):
 
 
 def test_put_aside_without_anything(tmp_path):
-    assert put_aside(tmp_path, "c" * 64) == []
+    assert put_aside(tmp_path, "former") == []

@@ -114,7 +114,7 @@ def toy_trainer(arguments: argparse.Namespace, faults: dict[int, str] | None = N
         Progress(validator),
         Checkpoints(
             network, optimizer, arguments.folder / "models", arguments.fingerprint, scheduler, validator,
-            resume=not arguments.afresh, save_every=arguments.save_every,
+            resume=not arguments.afresh, save_every=arguments.save_every, from_weights=arguments.from_weights,
         ),
     ]  # fmt: skip
     trainer = SupervisedTrainer(
@@ -147,6 +147,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--save-every", type=int, default=0)
     parser.add_argument("--fingerprint", default="a" * 64)
     parser.add_argument("--afresh", action="store_true")
+    parser.add_argument("--from-weights", action="store_true")
     parser.add_argument("--signal-at", type=int, nargs="*", default=[])
     parser.add_argument("--signal", type=int, default=signal.SIGINT)
     parser.add_argument("--group", action="store_true")

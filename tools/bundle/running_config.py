@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from monai.bundle import ConfigWorkflow
+from monai.bundle.utils import ID_SEP_KEY
+from monai.handlers import CheckpointLoader
 
 
 def running_workflow() -> ConfigWorkflow | None:
@@ -41,3 +43,19 @@ def running_config_folder() -> Path | None:
     """Return the folder of the first configuration file, or None outside a workflow."""
     workflow = running_workflow()
     return None if workflow is None else Path(workflow.config_root_path)
+
+
+def loads_weights(handlers: str = "train#handlers") -> bool:
+    """Whether the running configuration lists MONAI's ``CheckpointLoader`` among its handlers.
+
+    MONAI Label puts one in front of a bundle's handlers: who trains there after each few labels means to go on from the
+    weights there are, also when the former run is finished.
+
+    Args:
+        handlers: id of the list.
+    """
+    config: Any = running_config()
+    for part in handlers.split(ID_SEP_KEY):
+        config = config.get(part, {}) if isinstance(config, dict) else {}
+    targets = [item.get("_target_", "") for item in config if isinstance(item, dict)]
+    return any(str(target).rpartition(".")[2] == CheckpointLoader.__name__ for target in targets)

@@ -55,8 +55,9 @@ def read_checkpoint(path: Path) -> Any:
 
 def remove_leftovers(folder: Path) -> None:
     """Delete the temporary files of runs that were killed while writing."""
-    for path in folder.glob(".*.pt.*.tmp"):
-        path.unlink(missing_ok=True)
+    for pattern in (".*.pt.*.tmp", ".*.ckpt.*.tmp"):
+        for path in folder.glob(pattern):
+            path.unlink(missing_ok=True)
 
 
 def _explain(path: Path, error: Exception, written_mb: float) -> OSError:

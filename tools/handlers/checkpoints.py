@@ -15,24 +15,24 @@ from .accumulation import closes_epoch, closes_window
 from .checkpoint_file import read_checkpoint, remove_leftovers, write_checkpoint
 from .handler_states import load_states, save_states
 from .interrupt import Interrupt
-from .resume import EpochFollower, finished, is_same_run, put_aside, restore_random
+from .resume import BEST, LAST, EpochFollower, afresh_because, begin_afresh, finished, restore_random
 
 logger = logging.getLogger(__name__)
 
 
 class Checkpoints:
-    """Keep ``model.pt`` and ``last.pt`` of a run, resume it, and make an interrupt harmless.
+    """Keep ``model.pt`` and ``last.ckpt`` of a run, resume it, and make an interrupt harmless.
 
     ``model.pt`` is the state_dict of the network (without the wrapper of DistributedDataParallel or torch.compile) with
     the highest key metric of ``validator`` so far, also over interruptions; without a validator that of the last epoch.
-    ``last.pt`` holds network, optimizer, lr_scheduler, scaler, place in the run, best metric, states of the handlers
+    ``last.ckpt`` holds network, optimizer, lr_scheduler, scaler, place in the run, best metric, states of the handlers
     that registered one (``handler_states``), random states of all ranks, and the fingerprint. Both load with
-    ``weights_only=True``; both are replaced in one move. ``last.pt`` is written at the end of each epoch, every
+    ``weights_only=True``; both are replaced in one move. ``last.ckpt`` is written at the end of each epoch, every
     ``save_every`` iterations if asked, and on SIGINT and SIGTERM (``Interrupt``), never within an accumulation window.
 
-    When a run starts and ``last.pt`` has the same fingerprint, the run goes on from there; if it is finished nothing is
-    trained. A ``last.pt`` with another one, or ``resume`` False, begins afresh; what was there is kept as
-    ``last.<fingerprint>.pt`` and ``model.<fingerprint>.pt``. On CPU a resumed run equals an uninterrupted one bit for
+    When a run starts and ``last.ckpt`` has the same fingerprint, the run goes on from there; if it is finished nothing
+    is trained. A ``last.ckpt`` with another one, or ``resume`` False, begins afresh; what was there is kept as
+    ``last.<fingerprint>.ckpt`` and ``model.<fingerprint>.pt``. On CPU a resumed run equals an uninterrupted one bit for
     bit, with one process, the same number of workers and an ``EpochSampler``.
 
     List it last in ``train#handlers``, on all ranks; only rank 0 writes.
@@ -45,7 +45,8 @@ class Checkpoints:
         lr_scheduler: what the run steps, if anything.
         validator: evaluator with a key metric, higher is better.
         resume: False begins afresh.
-        save_every: iterations between two ``last.pt`` within an epoch; 0 for the end of epochs only.
+        from_weights: whether another handler loads weights to begin from (``running_config.loads_weights``).
+        save_every: iterations between two ``last.ckpt`` within an epoch; 0 for the end of epochs only.
         interrupt: whether SIGINT and SIGTERM are handled.
     """
 
@@ -58,6 +59,7 @@ class Checkpoints:
         lr_scheduler: Any = None,
         validator: Engine | None = None,
         resume: bool = True,
+        from_weights: bool = False,
         save_every: int = 0,
         interrupt: bool = True,
     ) -> None:
@@ -69,6 +71,7 @@ class Checkpoints:
         self.fingerprint = fingerprint
         self.validator = validator
         self.resume = resume
+        self.from_weights = from_weights
         self.save_every = save_every
         self.interrupt = interrupt
         self.best_metric: float | None = None
@@ -78,12 +81,12 @@ class Checkpoints:
     @property
     def last(self) -> Path:
         """The resumable checkpoint."""
-        return self.folder / "last.pt"
+        return self.folder / LAST
 
     @property
     def best(self) -> Path:
         """The best weights."""
-        return self.folder / "model.pt"
+        return self.folder / BEST
 
     def attach(self, engine: Engine) -> None:
         """Attach to a MONAI trainer.
@@ -104,7 +107,7 @@ class Checkpoints:
             Interrupt(self.save, self.last).attach(engine)
 
     def save(self, engine: Engine) -> None:
-        """Write ``last.pt``; to be called on all ranks.
+        """Write ``last.ckpt``; to be called on all ranks.
 
         Raises:
             OSError: when it cannot be written; the former file is untouched.
@@ -140,17 +143,14 @@ class Checkpoints:
             dist.barrier()  # rank 0 may move the file that another rank still reads
         if engine.state.rank == 0:
             remove_leftovers(self.folder)
-        if state is None:
-            return
-        if self.resume and is_same_run(state, self.fingerprint, engine):
+        why = state and afresh_because(state, self.fingerprint, engine, self.resume, self.from_weights)
+        if state and not why:
             self._load(engine, state)
-            return
-        kept = put_aside(self.folder, state["fingerprint"]) if engine.state.rank == 0 else []
-        why = "other data or another configuration" if self.resume else "resume is false"
-        logger.warning("starting afresh: %s; the checkpoint of the former run is kept (%s)", why, ", ".join(kept))
+        elif (state or self.from_weights) and engine.state.rank == 0:
+            begin_afresh(self.folder, state, why, self.from_weights)
 
     def _read(self) -> dict[str, Any] | None:
-        """``last.pt``, None without one; a damaged one is an error unless the run begins afresh anyway."""
+        """``last.ckpt``, None without one; a damaged one is an error unless the run begins afresh anyway."""
         try:
             return read_checkpoint(self.last) if self.last.exists() else None
         except ValueError:

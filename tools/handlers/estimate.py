@@ -8,10 +8,12 @@ import time
 from ignite.engine import Engine, Events
 from torch import nn
 
+from .resume import BEST, LAST
+
 logger = logging.getLogger(__name__)
 
 BYTES_PER_FLOAT = 4
-COPIES_ON_DISK = 4  # model.pt once; last.pt holds the weights and the two moments of AdamW
+COPIES_ON_DISK = 4  # model.pt once; last.ckpt holds the weights and the two moments of AdamW
 COPIES_IN_MEMORY = 4  # weights, gradients, two moments
 
 
@@ -90,7 +92,7 @@ class Estimate:
 
 def replaced_bytes(folder: str) -> int:
     """Return the size of the checkpoints that a run replaces; a file kept under a second name frees nothing."""
-    paths = [os.path.join(folder, name) for name in ("last.pt", "model.pt")]
+    paths = [os.path.join(folder, name) for name in (LAST, BEST)]
     found = [os.stat(path) for path in paths if os.path.isfile(path)]
     return sum(status.st_size for status in found if status.st_nlink == 1)
 

@@ -12,6 +12,10 @@ from . import random_state
 
 logger = logging.getLogger(__name__)
 
+BEST = "model.pt"
+# not .pt: MONAI Label offers models/*.pt as weights and takes the one with the shortest name when nobody chooses
+LAST = "last.ckpt"
+
 
 def is_same_run(state: dict[str, Any], fingerprint: str, engine: Engine) -> bool:
     """Whether a checkpoint belongs to this data, this configuration and this number of iterations an epoch."""
@@ -25,21 +29,52 @@ def finished(state: dict[str, Any], max_epochs: int) -> str:
     return f"all {max_epochs} epochs are done" if state["epoch"] >= max_epochs else ""
 
 
-def put_aside(folder: Path, fingerprint: str) -> list[str]:
-    """Keep last.pt and model.pt of another run under names with the start of its fingerprint; return those names.
+def afresh_because(
+    state: dict[str, Any], fingerprint: str, engine: Engine, resume: bool, from_weights: bool
+) -> str:
+    """Why a run does not go on from a checkpoint; empty when it does."""
+    if not resume:
+        return "resume is false"
+    if not is_same_run(state, fingerprint, engine):
+        return "other data or another configuration"
+    if from_weights and finished(state, engine.state.max_epochs):
+        return "the former run on these data is finished and this one has weights to begin from"
+    return ""
+
+
+def begin_afresh(folder: Path, state: dict[str, Any] | None, why: str | None, from_weights: bool) -> None:
+    """Keep what a former run left and say so; a run that begins from weights keeps those, and one step back only."""
+    name = "previous" if from_weights or state is None else state["fingerprint"][:8]
+    kept = ", ".join(put_aside(folder, name, only_weights=from_weights))
+    if why:
+        logger.warning("starting afresh: %s; the checkpoint of the former run is kept (%s)", why, kept)
+    elif kept:
+        logger.info("starting from weights; those that were there are kept (%s)", kept)
+
+
+def put_aside(folder: Path, name: str, only_weights: bool = False) -> list[str]:
+    """Keep last.ckpt and model.pt of another run as ``last.NAME.ckpt`` and ``model.NAME.pt``; return those names.
 
     ``model.pt`` stays as well, until this run has a better one of its own.
+
+    Args:
+        folder: of the checkpoints.
+        name: of the former run.
+        only_weights: delete last.ckpt instead, three times as large as the weights.
     """
     kept = []
-    for name in ("last", "model"):
-        path, target = folder / f"{name}.pt", folder / f"{name}.{fingerprint[:8]}.pt"
-        if not path.exists():
-            continue
-        if name == "last":
-            os.replace(path, target)
+    last, model = folder / LAST, folder / BEST
+    if last.exists():
+        target = folder / f"last.{name}.ckpt"
+        if only_weights:
+            last.unlink()
         else:
-            target.unlink(missing_ok=True)
-            _link(path, target)
+            os.replace(last, target)
+            kept.append(target.name)
+    if model.exists():
+        target = folder / f"model.{name}.pt"
+        target.unlink(missing_ok=True)
+        _link(model, target)
         kept.append(target.name)
     return kept
 
