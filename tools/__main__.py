@@ -9,12 +9,19 @@ from importlib import import_module
 import fire
 
 from . import commands
+from .own_command import PACKAGE
 
 
 def command_table() -> dict[str, Callable]:
-    """Return the function behind each command; the command's name is that of its file."""
+    """Return the function behind each command; the command's name is that of its file.
+
+    Its help names this copy of the package, which has another name in a packed bundle.
+    """
     names = sorted(module.name for module in pkgutil.iter_modules(commands.__path__))
-    return {name: import_module(f".{name}", commands.__name__).run for name in names}
+    table = {name: import_module(f".{name}", commands.__name__).run for name in names}
+    for function in table.values():
+        function.__doc__ = (function.__doc__ or "").replace("python -m tools", f"python -m {PACKAGE.name}")
+    return table
 
 
 def check_options(words: Sequence[str], table: dict[str, Callable]) -> None:
@@ -38,7 +45,7 @@ def main() -> None:
     table = command_table()
     try:
         check_options(sys.argv[1:], table)
-        fire.Fire(table, name="tools")
+        fire.Fire(table, name=PACKAGE.name)
     except (OSError, ValueError, RuntimeError) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)

@@ -22,7 +22,7 @@ def run(
     Example: python -m tools prepare nsclc_radiomics --source ~/tcia/NSCLC-Radiomics --output data/nsclc
 
     Args:
-        dataset: name of the data set; `python -m tools list` shows those there are.
+        dataset: name of the data set; an unknown one is answered with those there are.
         source: folder with the release as downloaded, any folders inside.
         output: folder to write to; it gets datalist.json and one file per image and label.
         roi: regular expression for the name of the structure to take as target. Default: the data set's own.

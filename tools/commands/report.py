@@ -6,7 +6,7 @@ from pathlib import Path
 def run(output_dir: str) -> None:
     """Build report.html again from what a run has written to its output folder.
 
-    Example: python -m tools report bundles/aura_v3/eval
+    Example: python -m tools report runs/first
 
     Args:
         output_dir: folder of a training, evaluation or inference run, with its summary.json.

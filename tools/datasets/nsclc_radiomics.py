@@ -23,6 +23,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from ..own_command import own_command
 from .case_mask import target_mask
 from .case_plan import Case, plan_cases
 from .case_writer import clear_partial, finished_item, source_digest, write_case, write_text
@@ -125,7 +126,7 @@ def datalist(
         state = "does not exist" if not folder.exists() else f"has no {FILE_NAME}"
         raise FileNotFoundError(
             f"dataset_dir {folder.absolute()} {state}; expected there: {FILE_NAME}, images/ and labels/ of a converted "
-            f"data set. Make them with: python -m tools prepare {NAME} --source RAW --output {folder}"
+            f"data set. Make them with: {own_command(f'prepare {NAME} --source RAW --output {folder.absolute()}')}"
         )
     return read_datalist(folder, split)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import torch.distributed
 
+from ..own_command import own_command
 from .datalist import FILE_NAME
 
 logger = logging.getLogger(__name__)
@@ -41,8 +42,9 @@ def phantom_set(folder: Path, prepare: Callable, version: str, patients: int, gr
 def _warn_once(folder: str) -> None:
     logger.warning(
         "no dataset_dir was given: a small synthetic phantom is used instead, made in %s. What is learnt from it says "
-        "nothing about patients. For real data pass --dataset_dir DIR (python -m tools prepare makes it).",
+        "nothing about patients. For real data pass --dataset_dir DIR; this makes it: %s",
         folder,
+        own_command("prepare DATASET --source RAW --output DIR"),
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.util import find_spec
 
 
 @dataclass(frozen=True)
@@ -14,6 +15,10 @@ class DatasetEntry:
     raw_form: str
     source: str
 
+    def is_here(self) -> bool:
+        """Return whether this copy of the package holds the modules."""
+        return all(find_spec(f".{module}", __package__) for module in (self.module, self.phantom_module))
+
     def prepare(self) -> Callable:
         """Return the converter, ``prepare(source, output, ...)``."""
         return import_module(f".{self.module}", __package__).prepare
@@ -23,7 +28,7 @@ class DatasetEntry:
         return import_module(f".{self.phantom_module}", __package__).write_phantom
 
 
-DATASETS = {
+KNOWN = {
     "nsclc_radiomics": DatasetEntry(
         module="nsclc_radiomics",
         phantom_module="nsclc_phantom",
@@ -31,6 +36,8 @@ DATASETS = {
         source="https://doi.org/10.7937/K9/TCIA.2015.PF0M9REI",
     ),
 }
+# a packed bundle holds the modules of its own data set only
+DATASETS = {name: entry for name, entry in KNOWN.items() if entry.is_here()}
 
 
 def dataset_entry(name: str) -> DatasetEntry:

@@ -14,6 +14,7 @@ import ignite.distributed as idist
 import torch
 from ignite.engine import Engine, Events
 
+from ..own_command import own_command
 from ..report.run_files import CONFIG, HISTORY, SUMMARY, read_json_lines, write_json
 
 logger = logging.getLogger(__name__)
@@ -179,7 +180,8 @@ class RunSummary:
 
             logger.info("report: %s", build_report(self.output_dir))
         except Exception as error:
-            logger.warning("The report could not be built (%s); try: python -m tools report %s", error, self.output_dir)
+            again = own_command(f"report {self.output_dir.absolute()}")
+            logger.warning("The report could not be built (%s); try: %s", error, again)
 
 
 def versions() -> dict[str, str]:
