@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from monai.bundle import ConfigWorkflow
-from monai.bundle.utils import ID_SEP_KEY
 from monai.handlers import CheckpointLoader
 
 
@@ -54,8 +53,7 @@ def loads_weights(handlers: str = "train#handlers") -> bool:
     Args:
         handlers: id of the list.
     """
-    config: Any = running_config()
-    for part in handlers.split(ID_SEP_KEY):
-        config = config.get(part, {}) if isinstance(config, dict) else {}
-    targets = [item.get("_target_", "") for item in config if isinstance(item, dict)]
-    return any(str(target).rpartition(".")[2] == CheckpointLoader.__name__ for target in targets)
+    workflow = running_workflow()
+    listed = None if workflow is None else workflow.parser.get(handlers)
+    targets = [str(item.get("_target_", "")) for item in listed or [] if isinstance(item, dict)]
+    return any(target.rpartition(".")[2] == CheckpointLoader.__name__ for target in targets)
