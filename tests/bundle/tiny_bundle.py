@@ -6,6 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tools.bundle.generated_block import with_block
+from tools.bundle.metadata_file import read_metadata
+from tools.bundle.tables import bundle_tables
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 NAME = "aura_v3"
 TINY_NETWORK = {"hidden_size": 48, "mlp_dim": 48, "num_layers": 4, "num_heads": 4, "decoder_channels": [16, 12, 8, 8]}
@@ -20,6 +24,7 @@ def tiny_bundle(folder: Path) -> Path:
     for name in ("train", "inference"):
         edit(bundle / "configs" / f"{name}.json", shrink)
     edit(bundle / "configs" / "metadata.json", shrink_facts)
+    fill_tables(bundle)
     return bundle
 
 
@@ -32,6 +37,15 @@ def shrink_facts(facts: dict[str, Any]) -> None:
     for part in ("inputs", "outputs"):
         for tensor in facts["network_data_format"][part].values():
             tensor["spatial_shape"] = list(TINY["img_size"])
+
+
+def fill_tables(bundle: Path) -> None:
+    """Write the tables of docs/README.md anew, as `sync` does."""
+    docs = bundle / "docs" / "README.md"
+    text = docs.read_text(encoding="utf-8")
+    for name, table in bundle_tables(read_metadata(bundle)).items():
+        text = with_block(text, name, table)
+    docs.write_text(text, encoding="utf-8")
 
 
 def edit(path: Path, change: Callable[[Any], None]) -> None:
