@@ -1,0 +1,47 @@
+"""The versions of packages that metadata.json states."""
+
+from importlib.metadata import PackageNotFoundError, version
+
+from ..required_packages import OWN_FIELDS, pinned_versions, required_packages
+from .subject import Subject
+
+
+def package_problems(subject: Subject) -> list[str]:
+    """Return which versions are not those of requirements.txt, or, with a zip only, those this was verified with."""
+    facts = subject.facts
+    stated = {package: facts[field] for package, field in OWN_FIELDS.items()}
+    if subject.source is None:
+        stated |= facts["required_packages_version"]
+        return [
+            f"{package}: metadata.json says {wanted}, verified with {installed(package)}; install {package}=={wanted}"
+            for package, wanted in stated.items()
+            if installed(package) != wanted
+        ]
+    pins, problems = pinned_versions(), []
+    for package, wanted in stated.items():
+        if pins[package] != wanted:
+            field = OWN_FIELDS[package]
+            problems.append(f"{field} is {wanted}, requirements.txt pins {package}=={pins[package]}; make them equal")
+    needed = required_packages(subject.source)
+    written = subject_source_packages(subject)
+    for package in sorted(needed.keys() | written.keys()):
+        if needed.get(package) != written.get(package):
+            is_, must = written.get(package, "not there"), needed.get(package, "not needed")
+            run = f"run: python -m tools sync {subject.name}"
+            problems.append(f"required_packages_version: {package} is {is_}, from what is imported it is {must}; {run}")
+    return problems
+
+
+def subject_source_packages(subject: Subject) -> dict[str, str]:
+    """Return what the source says, where the packed copy has what packing found."""
+    from ..metadata_file import read_metadata
+
+    return read_metadata(subject.source).get("required_packages_version", {})
+
+
+def installed(package: str) -> str:
+    """Return the version of an installed distribution without its local part: 2.13.0 for 2.13.0+cpu."""
+    try:
+        return version(package).split("+")[0]
+    except PackageNotFoundError:
+        return "none"

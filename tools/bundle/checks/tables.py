@@ -1,0 +1,11 @@
+"""What is generated from metadata is what `sync` would write now."""
+
+from ..sync import stale
+from .subject import NotApplicable, Subject
+
+
+def check(subject: Subject) -> list[str]:
+    """Return what `sync` would change."""
+    if subject.source is None:
+        raise NotApplicable("needs the bundle's source in the repository")
+    return [f"{line}; run: python -m tools sync {subject.name}" for line in stale(subject.source)]
