@@ -15,7 +15,7 @@ from .bundle_files import bundle_files, check_files
 from .bundle_roots import COMMANDS, METADATA, command_roots, read_facts
 from .pack_error import PackError
 from .packed_config import config_roots, packed_config, read_configs
-from .packed_docs import doc_reasons, packed_text, with_note
+from .packed_docs import doc_reasons, is_page, packed_text, with_note
 from .required_packages import required_versions
 from .secret_scan import secret_lines
 from .vendoring import PACKAGE, vendor_name, vendored_modules
@@ -48,15 +48,20 @@ def packed_files(bundle: Path, package: Path = PACKAGE) -> dict[str, bytes]:
     for name, source in modules.items():
         reasons += secret_lines(f"{package.name}/{name}", source.decode("utf-8", "replace"))
     versions = _collect(reasons, {}, required_versions, modules, configs)
+    files = bundle_files(bundle) if bundle.is_dir() else {}
+    for name in filter(is_page, files):
+        reasons += doc_reasons(name, files[name].decode("utf-8", "replace"), bundle.name, COMMANDS, files)
     if reasons:
         raise PackError(reasons)
     vendor = vendor_name(modules)
-    files = bundle_files(bundle) | {f"{vendor}/{name}": source for name, source in modules.items()}
+    files |= {f"{vendor}/{name}": source for name, source in modules.items()}
     for name, config in configs.items():
         files[f"configs/{name}"] = _json(packed_config(config, vendor, bundle.name))
     facts["required_packages_version"] = versions
     files[METADATA] = _json(facts)
-    _write_docs(files, facts, vendor, bundle.name)
+    for name in filter(is_page, files):
+        files[name] = packed_text(files[name].decode(), vendor, bundle.name).encode()
+    files[README] = with_note(files[README].decode(), facts, LARGE_FILES in files).encode()
     return {**dict(sorted(files.items())), SUMS: _sums({name: _sha256(data) for name, data in files.items()})}
 
 
@@ -100,18 +105,6 @@ def _collect(reasons: list[str], default: Any, step: Callable, *arguments: Any) 
     except PackError as error:
         reasons += error.reasons
         return default
-
-
-def _write_docs(files: dict[str, bytes], facts: dict[str, Any], vendor: str, bundle: str) -> None:
-    """Rewrite the pages of ``files`` in place."""
-    reasons = []
-    for name in [name for name in files if name.endswith((".md", ".txt"))]:
-        text = files[name].decode()
-        reasons += doc_reasons(name, text, bundle, COMMANDS, files)
-        text = packed_text(text, vendor, bundle)
-        files[name] = (with_note(text, facts, LARGE_FILES in files) if name == README else text).encode()
-    if reasons:
-        raise PackError(reasons)
 
 
 def _json(content: Any) -> bytes:

@@ -21,6 +21,11 @@ DOWNLOAD = """>
 """
 
 
+def is_page(name: str) -> bool:
+    """Return whether a file of a bundle is a page that people read."""
+    return name.endswith((".md", ".txt"))
+
+
 def packed_text(text: str, vendor: str, bundle: str) -> str:
     """Return a text whose commands work from inside the packed folder."""
     text = re.sub(rf"(python3? -m ){SOURCE_NAME}\b", rf"\g<1>{vendor}", text)

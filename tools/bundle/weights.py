@@ -77,5 +77,5 @@ def _entry_reasons(entry: dict[str, Any]) -> list[str]:
         reasons.append(f"{place}: url must begin with https://, got '{entry.get('url')}'")
     digits = str(entry.get("hash_val", ""))
     if entry.get("hash_type") != "sha256" or len(digits) != 64 or set(digits) - set("0123456789abcdef"):
-        reasons.append(f"{place}: hash_type must be sha256 and hash_val its 64 lower-case hexadecimal digits")
+        reasons.append(f"{place}: hash_type must be sha256 and hash_val its 64 lower-case hexadecimal digits in quotes")
     return reasons
