@@ -39,7 +39,8 @@ def run(
         print(check_sync(REPOSITORY, bundles))
         return
     if change is not None:
-        new = make_version(bundles[0], str(change), *parts, version=None if version is None else str(version))
+        words = "" if change is True else str(change)  # Fire's value for an option without one
+        new = make_version(bundles[0], words, *parts, version=None if version is None else str(version))
         print(f"{bundles[0].name} is now version {new}")
     written = [file for bundle in bundles for file in sync_bundle(bundle)] + sync_collection(REPOSITORY)
     print("\n".join(f"wrote {file.relative_to(REPOSITORY)}" for file in written) or "all files were up to date")
