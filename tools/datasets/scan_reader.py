@@ -90,9 +90,22 @@ def _is_dicom(path: Path) -> bool:
 
 
 def _read_series(paths: list[Path]) -> tuple[np.ndarray, np.ndarray]:
-    """The one CT series of a folder or a list of files; localisers of one slice beside it do not count."""
-    from .dicom_files import scan_files, scan_folder
+    """HU and affine of the one CT series of a folder or a list of files."""
     from .dicom_series import read_volume
+
+    series = ct_series(paths)
+    for text in series.findings.warnings:
+        logger.warning("%s: %s", series.name, text)
+    return read_volume(series)
+
+
+def ct_series(paths: list[Path]) -> Series:
+    """The one CT series of a folder or a list of files; localisers of one slice beside it do not count.
+
+    Raises:
+        ValueError: damaged files, or no or several CT series.
+    """
+    from .dicom_files import scan_files, scan_folder
 
     tree = scan_folder(paths[0]) if paths[0].is_dir() else scan_files(paths, paths[0].parent)
     where = paths[0] if paths[0].is_dir() else paths[0].parent
@@ -102,9 +115,7 @@ def _read_series(paths: list[Path]) -> tuple[np.ndarray, np.ndarray]:
     if len(ct) != 1:
         names = "; ".join(item.name for item in ct) or "none"
         raise ValueError(f"{where} must hold one CT series, found {len(ct)} ({names}); give the folder of one series")
-    for text in ct[0].findings.warnings:
-        logger.warning("%s: %s", ct[0].name, text)
-    return read_volume(ct[0])
+    return ct[0]
 
 
 def ct_volumes(series: list[Series]) -> list[Series]:
