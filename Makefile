@@ -1,12 +1,14 @@
 # Every target prints its own line in `make help`.
 PYTHON ?= python3
 VENV ?= .venv
+LABEL_VENV ?= .venv-label
 BUNDLE ?= aura_v3
+BASE_URL ?=
 BIN := $(VENV)/bin
 BENCHMARKS := train_step whole_ct host_syncs peak_memory first_iteration light_variant
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test demo train test check bench clean
+.PHONY: help setup setup-test demo train test check sync verify pack release label-test bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -34,8 +36,30 @@ test: setup-test ## lint, then every test with coverage of tools
 	$(BIN)/ruff check .
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
 
-check: setup-test ## lint only
+check: setup-test ## lint, and whether generated tables and versions are in step
 	$(BIN)/ruff check .
+	$(BIN)/python -m tools sync --check
+
+sync: setup ## write what is made from the bundles' metadata: tables, packages, default files
+	$(BIN)/python -m tools sync
+
+verify: setup-test ## check every bundle in its packed form, away from the repository; one table
+	$(BIN)/python -m tools verify
+
+pack: setup ## every bundle as a zip in dist
+	$(BIN)/python -m tools pack --all
+
+release: setup ## zips, model_info.json, checksums and notes in dist; BASE_URL=where they will be
+	$(BIN)/python -m tools release --output dist $(if $(BASE_URL),--base_url "$(BASE_URL)")
+
+$(LABEL_VENV)/label.stamp: tests/integration/requirements-label.txt tests/integration/constraints-label.txt
+	$(PYTHON) -m venv $(LABEL_VENV)
+	$(LABEL_VENV)/bin/pip install --quiet --requirement tests/integration/requirements-label.txt \
+		--constraint tests/integration/constraints-label.txt
+	@touch $@
+
+label-test: setup-test $(LABEL_VENV)/label.stamp ## a MONAI Label server, for real, in LABEL_VENV (.venv-label; 4 GB)
+	LABEL_PYTHON=$(abspath $(LABEL_VENV))/bin/python $(BIN)/python -m pytest -m monai_label tests/integration
 
 bench: setup ## every benchmark in its quick form (see benchmarks/README.md)
 	for name in $(BENCHMARKS); do $(BIN)/python -m benchmarks.$$name --quick || exit 1; done
