@@ -113,8 +113,8 @@ class LabelServer:
         return json.loads(self.request("GET", "/info/"))
 
     def infer(self, model: str, target: Path, /, **query: str) -> Path:
-        """Segment an image of the studies (``image``) or of a session (``session_id``); the mask goes to ``target``."""
-        parameters = {"device": "cpu", "result_extension": ".nii.gz"}
+        """Segment an image of the studies (``image``) or a session (``session_id``) into ``target``, in its format."""
+        parameters = {"device": "cpu", "result_extension": "".join(target.suffixes)}
         body = urllib.parse.urlencode({"params": json.dumps(parameters)}).encode()
         path = f"/infer/{model}?{urllib.parse.urlencode({'output': 'image', **query})}"
         target.write_bytes(self.request("POST", path, body, FORM))
@@ -147,10 +147,11 @@ class LabelServer:
         """The image to label next."""
         return json.loads(self.request("POST", f"/activelearning/{strategy}", b"{}", JSON))
 
-    def upload_session(self, archive: Path) -> str:
-        """Send a zip of one study and return the id of the session that holds it."""
-        body, headers = multipart("files", archive)
-        return json.loads(self.request("PUT", "/session/?uncompress=true", body, headers))["session_id"]
+    def upload_session(self, path: Path) -> str:
+        """Send a volume, or a zip of one study, and return the id of the session that holds it."""
+        body, headers = multipart("files", path)
+        query = "?uncompress=true" if path.suffix == ".zip" else ""
+        return json.loads(self.request("PUT", f"/session/{query}", body, headers))["session_id"]
 
     def submit_label(self, image: str, label: Path, name: str) -> dict[str, Any]:
         """Store the final label of an image, as a viewer does when the annotator submits it."""

@@ -9,6 +9,7 @@ import shutil
 from pathlib import Path
 
 import highdicom
+import itk
 import monai.bundle
 import nibabel
 import numpy as np
@@ -129,6 +130,18 @@ def test_masks_lie_on_the_grid_of_the_scan_and_equal_those_of_the_bundle(server,
     path = server.infer(MODEL, tmp_path / "mask.nii.gz", image=name)
     assert_on_grid(path, source.shape, source.affine)
     assert_same_mask(mask_of(path), expected[name])
+
+
+def test_volume_of_the_viewer_is_segmented_as_slicer_asks_for_it(server, studies, expected, tmp_path):
+    """3D Slicer uploads the volume that it shows into a session and wants NRRD back."""
+    source = studies / "oblique.nii.gz"
+    session = server.upload_session(source)
+    path = server.infer(MODEL, tmp_path / "mask.nrrd", session_id=session)
+    mask, volume = itk.imread(path), itk.imread(source)
+    for corner in ((0, 0, 0), tuple(size - 1 for size in itk.size(volume))):
+        at_mask, at_volume = (image.TransformIndexToPhysicalPoint(corner) for image in (mask, volume))
+        np.testing.assert_allclose(at_mask, at_volume, atol=1e-3)
+    assert_same_mask(itk.array_from_image(mask).T.astype(np.uint8), expected["oblique"])
 
 
 def test_two_bundles_in_one_server_each_run_their_own_code(server, expected, tmp_path):

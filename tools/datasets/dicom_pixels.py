@@ -10,9 +10,12 @@ from pydicom.uid import UID
 
 from .dicom_slice import SliceInfo
 
+try:
+    from pydicom.pixels import get_decoder
+except ImportError:  # pydicom 2, which MONAI Label's server needs: decoders show there when they are used
+    get_decoder = None
+
 INT16 = np.iinfo(np.int16)
-# MONAI Label's server cannot run with pydicom 3; there, pixels are read to be measured, and decoders show when used
-PYDICOM_3 = int(pydicom.__version__.split(".")[0]) >= 3
 
 
 def pixel_data_problem(header: FileDataset, path: Path) -> str | None:
@@ -21,7 +24,7 @@ def pixel_data_problem(header: FileDataset, path: Path) -> str | None:
     Args:
         header: read with ``defer_size``, so that ``PixelData`` is a length and an offset.
     """
-    element = header.get_item("PixelData", **({"keep_deferred": True} if PYDICOM_3 else {}))
+    element = header.get_item("PixelData", **({"keep_deferred": True} if get_decoder else {}))
     if element is None:
         return "the file has no pixel data (truncated?); download it again"
     syntax = UID(header.file_meta.get("TransferSyntaxUID", "1.2.840.10008.1.2"))
@@ -38,10 +41,8 @@ def pixel_data_problem(header: FileDataset, path: Path) -> str | None:
 
 def missing_decoder(syntax: UID) -> str | None:
     """Why a compressed transfer syntax cannot be decoded here, or None."""
-    if not PYDICOM_3:
+    if get_decoder is None:
         return None
-    from pydicom.pixels import get_decoder
-
     try:
         decoder = get_decoder(syntax)
     except NotImplementedError:
