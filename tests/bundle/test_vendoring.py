@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from tools.bundle.import_names import imported_late
 from tools.bundle.pack_error import PackError
 from tools.bundle.required_packages import pinned_versions, required_packages, required_versions
 from tools.bundle.vendoring import PACKAGE, vendor_name, vendored_modules
@@ -99,3 +100,18 @@ def test_a_package_without_a_pin_is_refused_with_who_needs_it():
         "b.py needs openslide",
         "a.py needs pandas",
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "packages"),
+    [
+        ("LoadImaged", {"nibabel"}),
+        ("ProgressBar", {"tqdm"}),
+        ("SummaryWriter", {"tensorboard"}),
+        ("SupervisedTrainer", {"pytorch-ignite"}),
+        ("ValidationHandler", {"pytorch-ignite"}),
+        ("RandFlipd", set()),
+    ],
+)
+def test_what_components_of_others_import_late(name, packages):
+    assert imported_late(name) == packages
