@@ -36,9 +36,11 @@ def built(cls, kwargs):
     """A network, its input of two samples, and the shape its logits must have."""
     torch.manual_seed(0)
     dims = kwargs["spatial_dims"]
-    size = kwargs["img_size"] if isinstance(kwargs["img_size"], tuple) else (kwargs["img_size"],) * dims
+    given = kwargs.get("img_size", 32)
+    size = given if isinstance(given, tuple) else (given,) * dims
     network = cls(**kwargs)
-    torch.nn.init.xavier_uniform_(network.decoder.out.weight)  # as loud as a trained one
+    *_, out = (module for module in network.modules() if isinstance(module, torch.nn.Conv2d | torch.nn.Conv3d))
+    torch.nn.init.xavier_uniform_(out.weight)  # as loud as a trained one
     return network, torch.randn(2, kwargs.get("in_channels", 1), *size), (2, kwargs.get("out_channels", 1), *size)
 
 
@@ -118,7 +120,8 @@ class TestNetwork:
 
     def test_dropout_is_another_name_of_dropout_rate(self, cls, kwargs):
         def rates(network):
-            return {m.p for m in network.encoder.modules() if isinstance(m, torch.nn.Dropout)}
+            part = getattr(network, "encoder", network)
+            return {m.p for m in part.modules() if isinstance(m, torch.nn.Dropout)}
 
         assert rates(cls(**kwargs)) == {0.1}
         assert rates(cls(**kwargs, dropout_rate=0.3)) == {0.3}
