@@ -34,7 +34,7 @@ def check(subject: Subject) -> list[str]:
     if not weights.is_file():
         weights.parent.mkdir(exist_ok=True)
         os.link(subject.weights, weights)
-    wrong = subject.probe("load", root=root, kinds=["train"], workflow=False)
+    wrong = subject.probe("load", root=root, kinds=["train"], thorough=False)
     return [f"the downloaded bundle, {problem}; {ADVICE}" for problem in wrong]
 
 

@@ -7,5 +7,5 @@ ADVICE = "network_def must be a class vendored with the bundle that takes every 
 
 def check(subject: Subject) -> list[str]:
     """Return what `load` and `create_workflow` give that is not the bundle's own, called from elsewhere."""
-    wrong = subject.probe("load", root=subject.root, kinds=["train", "inference"], workflow=True)
+    wrong = subject.probe("load", root=subject.root, kinds=["train", "inference"], thorough=True)
     return [f"{problem}; {ADVICE}" for problem in wrong]

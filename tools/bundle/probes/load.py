@@ -8,7 +8,10 @@ from monai.bundle import create_workflow, load
 
 
 def probe(argument: dict) -> list[str]:
-    """Return what is wrong with the networks of the bundle ``root``: foreign weights, or code from another place."""
+    """Return what is wrong with the networks of the bundle ``root``: code from another place.
+
+    When ``thorough``, also of `create_workflow`, and whether the weights are those of the file.
+    """
     root = os.path.realpath(argument["root"])
     parent, name = os.path.split(root)
     weights = torch.load(os.path.join(root, "models", "model.pt"), weights_only=True)
@@ -16,8 +19,9 @@ def probe(argument: dict) -> list[str]:
     for kind in argument["kinds"]:
         network = load(name=name, bundle_dir=parent, workflow_type=kind, device="cpu")
         problems += [f"load(workflow_type='{kind}'): {text}" for text in wrong(network, root)]
-        problems += [f"load(workflow_type='{kind}'): {text}" for text in other_weights(network, weights)]
-    if argument["workflow"]:
+        if argument["thorough"]:
+            problems += [f"load(workflow_type='{kind}'): {text}" for text in other_weights(network, weights)]
+    if argument["thorough"]:
         file = os.path.join(root, "configs", "inference.json")
         network = create_workflow(config_file=file, workflow_type="inference").network_def
         problems += [f"create_workflow('inference.json').network_def: {text}" for text in wrong(network, root)]
