@@ -128,13 +128,21 @@ class LabelServer:
         target.write_bytes(self.request("POST", path, body, FORM))
         return target
 
+    def start_training(self, model: str, **parameters: Any) -> str:
+        """Start a training and return the id of its task."""
+        options = {"max_epochs": 1, "device": "cpu", "val_split": 0.34, "multi_gpu": False, **parameters}
+        return json.loads(self.request("POST", f"/train/{model}", json.dumps(options).encode(), JSON))["id"]
+
+    def stop_training(self) -> None:
+        """Stop the training that runs, as the viewers' button does."""
+        self.request("DELETE", "/train/")
+
     def train(self, model: str, **parameters: Any) -> dict[str, Any]:
         """Train, wait for the end, and return the task as the server reports it."""
-        options = {"max_epochs": 1, "device": "cpu", "val_split": 0.34, "multi_gpu": False, **parameters}
-        started = json.loads(self.request("POST", f"/train/{model}", json.dumps(options).encode(), JSON))
+        started = self.start_training(model, **parameters)
         while True:
             tasks = json.loads(self.request("GET", "/train/?all=true"))
-            task = next(item for item in tasks if item["id"] == started["id"])
+            task = next(item for item in tasks if item["id"] == started)
             if task["status"] not in ("SUBMITTED", "RUNNING"):
                 return task
             time.sleep(0.5)

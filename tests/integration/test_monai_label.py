@@ -6,6 +6,8 @@
 import json
 import os
 import shutil
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import highdicom
@@ -180,6 +182,25 @@ def test_training_writes_weights_and_training_again_goes_on_from_them(server, na
         before = (models / "model.pt").read_bytes()
     assert sorted(path.name for path in models.iterdir()) == ["last.ckpt", "model.previous.pt", "model.pt"]
     assert (server.models / name / "eval" / "report.html").is_file()
+
+
+def test_training_that_was_stopped_goes_on(server):
+    last = server.models / OPPOSITE / "models" / "last.ckpt"
+    before = last.stat().st_mtime_ns
+    options = {"max_epochs": 6, "val_split": 0.5}
+    server.start_training(OPPOSITE, **options)
+    wait_until(lambda: last.exists() and last.stat().st_mtime_ns != before)
+    server.stop_training()
+    task = server.train(OPPOSITE, **options)
+    assert task["status"] == "DONE", list(task["details"])
+    assert "resuming after epoch" in server.log.read_text(errors="replace")
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 300) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "nothing happened"
+        time.sleep(0.05)
 
 
 def test_new_weights_are_used_without_a_restart(server, expected, tmp_path):
