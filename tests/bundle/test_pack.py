@@ -171,6 +171,7 @@ def test_all_reasons_are_given_at_once_and_nothing_is_written(source, tmp_path):
     for part in ("networks.nothing", "'/data' leaves", ".env: has a name", "links to ../../tools", "tools demo`"):
         assert sum(part in reason for reason in caught.value.reasons) == 1, part
     assert "docs/data_license.txt: missing" in caught.value.reasons
+    assert str(caught.value).startswith("aura_v3 cannot be packed, 7 reason(s); nothing was written:\n  - ")
     assert not (tmp_path / "dist").exists()
 
 

@@ -52,7 +52,7 @@ def packed_files(bundle: Path, package: Path = PACKAGE) -> dict[str, bytes]:
     for name in filter(is_page, files):
         reasons += doc_reasons(name, files[name].decode("utf-8", "replace"), bundle.name, COMMANDS, files)
     if reasons:
-        raise PackError(reasons)
+        raise PackError(reasons, bundle.name)
     vendor = vendor_name(modules)
     files |= {f"{vendor}/{name}": source for name, source in modules.items()}
     for name, config in configs.items():
@@ -83,7 +83,7 @@ def pack(bundle: Path, output: Path, weights: Path | None = None, package: Path 
     reasons = [] if weights is None else weight_reasons(weights, bundle)
     files = _collect(reasons, {}, packed_files, bundle, package)
     if reasons:
-        raise PackError(reasons)
+        raise PackError(reasons, bundle.name)
     entries: dict[str, bytes | Path] = {name: data for name, data in files.items() if name != SUMS}
     if weights is not None:
         entries[MODEL] = weights

@@ -32,7 +32,7 @@ def run(bundle: str = "", all: bool = False, output: str = "dist", weights: str 
         try:
             path = pack(folder, Path(str(output)), None if weights is None else Path(str(weights)))
         except ValueError as error:
-            reasons.append(f"{name} {error}")
+            reasons.append(str(error))
             continue
         seconds, size = time.perf_counter() - begin, path.stat().st_size
         print(f"{path}  {size / 1e6:.2f} MB  {seconds:.1f} s  sha256 {file_hash(path)}")
