@@ -1,0 +1,72 @@
+"""A bundle that is as it should be passes `verify`, and Model Zoo's own checks in their order."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.bundle.broken_bundle import broken_zip, edit
+from tests.bundle.tiny_bundle import NAME
+from tools.bundle.checks.metadata import SCHEMA
+from tools.bundle.pack import pack
+from tools.bundle.unpack import unpack
+from tools.bundle.verify import CHECKS, verify, workshop
+
+
+@pytest.fixture(scope="module")
+def shop():
+    """Clean processes and phantoms for all tests of this file."""
+    with workshop() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def whole(collection_in_step, tmp_path_factory) -> Path:
+    """The zip of an unbroken bundle."""
+    return pack(collection_in_step / "bundles" / NAME, tmp_path_factory.mktemp("whole"))
+
+
+@pytest.mark.slow
+def test_a_whole_bundle_passes_every_check(collection_in_step, shop):
+    outcomes = verify(collection_in_step / "bundles" / NAME, shop=shop)
+    assert [outcome.check for outcome in outcomes] == list(CHECKS)
+    assert {outcome.check: outcome.message for outcome in outcomes if not outcome.passed} == {}
+
+
+@pytest.mark.slow
+def test_it_passes_the_checks_of_model_zoo_in_their_order(whole, shop, tmp_path):
+    models = tmp_path / "models"
+    root = unpack(whole, models)
+    config, weights = root / "configs" / "inference.json", root / "models" / "model.pt"
+    schema = root / "eval" / "schema.json"
+    weights.parent.mkdir()
+    assert shop.clean.probe("make_weights", {"config": str(config), "file": str(weights)}, tmp_path).code == 0
+    # 1 files
+    for name in ("configs/metadata.json", "LICENSE", "models/model.pt", "configs/inference.json"):
+        assert (root / name).is_file()
+    # 2 version, and 3 schema: an existing file keeps MONAI from downloading it
+    facts = json.loads((root / "configs" / "metadata.json").read_text())
+    assert facts["version"] in facts["changelog"]
+    schema.parent.mkdir()
+    shutil.copy(SCHEMA, schema)
+    meta = ["--meta_file", root / "configs" / "metadata.json"]
+    calls = [["verify_metadata", *meta, "--filepath", schema]]
+    # 4 properties, 5 data shape, 6 TorchScript, called as ci/verify_bundle.py calls them
+    network = ["--net_id", "network_def", *meta, "--config_file", config, "--bundle_root", root]
+    calls.append(["verify_net_in_out", *network])
+    script = root / "models" / "verify_model.ts"
+    calls.append(["ckpt_export", *network, "--filepath", script, "--ckpt_file", weights])
+    asked = {"configs": [str(config)], "kind": "infer", "overrides": {}}
+    assert shop.clean.probe("properties", asked, tmp_path).answer == []
+    for argv in calls:
+        done = shop.clean.module("monai.bundle", argv, tmp_path)
+        assert done.code == 0, done.stderr[-2000:]
+    assert script.stat().st_size > 0
+
+
+def test_an_exemption_is_shown_with_its_reason(whole, shop, tmp_path):
+    reason = "Fourier layers have no ONNX operator"
+    change = edit("configs/metadata.json", lambda facts: facts.update(verification={"onnx": reason}))
+    outcome = verify(broken_zip(whole, tmp_path, change), ["onnx"], shop)[0]
+    assert (outcome.passed, outcome.message) == (None, f"exempt: {reason}")
