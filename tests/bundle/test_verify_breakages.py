@@ -53,6 +53,10 @@ def expect_only(check: str, said: str, broken: Path, archive: Path, whole: Path,
     assert said in " ".join(failed[check].split()), failed[check]
 
 
+def by_check(value: object) -> str:
+    return value if value in CHECKS else ""
+
+
 def unlike_training(bundle: Path) -> None:
     edit("configs/train.json", lambda config: config.update(threshold=0.4))(bundle)
     settle(bundle)
@@ -89,6 +93,7 @@ def secret(bundle: Path) -> None:
         ("agreement", unlike_training, "threshold is 0.4 in train.json and 0.5 in inference.json; make them equal"),
         ("properties", without_inferer, "over configs/train.json lacks or misnames the properties inferer"),
     ],
+    ids=by_check,
 )
 def test_a_broken_source(check, change: Callable, said, bundle, whole, shop, tmp_path, monkeypatch):
     change(bundle)
@@ -190,6 +195,7 @@ AuraViT = sys.modules.setdefault("one_network_for_all", sys.modules[__name__]).A
             "first in initialize",
         ),
     ],
+    ids=by_check,
 )
 def test_a_broken_zip(check, change: Callable, said, whole, shop, tmp_path, monkeypatch):
     archive = broken_zip(whole, tmp_path, change)
