@@ -1,10 +1,12 @@
 """The contract of every network: a new network is one row of ``NETWORKS``."""
 
 import copy
+import inspect
 
 import pytest
 import torch
 
+from tools.networks.attention_unet import AttentionUNet
 from tools.networks.aura_vit import AuraViT
 
 SMALL = {
@@ -16,6 +18,7 @@ SMALL = {
     "num_heads": 2,
     "decoder_channels": (12, 8, 6, 4),
 }
+LEVELS = (6, 8, 10, 12, 12)
 NETWORKS = [
     pytest.param(AuraViT, {**SMALL, "spatial_dims": 2}, id="AuraViT-2d"),
     pytest.param(
@@ -27,6 +30,17 @@ NETWORKS = [
         AuraViT,
         {**SMALL, "spatial_dims": 3, "in_channels": 4, "out_channels": 3, "img_size": (16, 8, 24)},
         id="AuraViT-3d",
+    ),
+    pytest.param(AttentionUNet, {"spatial_dims": 2, "out_channels": 2, "features": LEVELS}, id="AttentionUNet-2d"),
+    pytest.param(
+        AttentionUNet,
+        {"spatial_dims": 2, "in_channels": 3, "out_channels": 1, "features": LEVELS, "attention": False},
+        id="UNet-2d",
+    ),
+    pytest.param(
+        AttentionUNet,
+        {"spatial_dims": 3, "in_channels": 2, "out_channels": 3, "features": (4, 6, 8, 8)},
+        id="AttentionUNet-3d",
     ),
 ]
 
@@ -68,8 +82,9 @@ class TestNetwork:
         assert torch.equal(both, network(image))
         torch.testing.assert_close(network(image[1:]), both[1:], rtol=1e-5, atol=1e-5)
 
-    def test_training_is_random_only_through_the_seed(self, built):
-        network, image, _ = built
+    def test_training_is_random_only_through_the_seed(self, cls, kwargs, built):
+        _, image, _ = built
+        network = cls(**{**kwargs, "dropout_rate": 0.2})
         first, second = copy.deepcopy(network).train(), copy.deepcopy(network).train()
         torch.manual_seed(1)
         one = first(image)
@@ -121,9 +136,10 @@ class TestNetwork:
     def test_dropout_is_another_name_of_dropout_rate(self, cls, kwargs):
         def rates(network):
             part = getattr(network, "encoder", network)
-            return {m.p for m in part.modules() if isinstance(m, torch.nn.Dropout)}
+            kinds = (torch.nn.Dropout, torch.nn.Dropout2d, torch.nn.Dropout3d)
+            return {m.p for m in part.modules() if isinstance(m, kinds)}
 
-        assert rates(cls(**kwargs)) == {0.1}
+        assert rates(cls(**kwargs)) == {inspect.signature(cls).parameters["dropout_rate"].default}
         assert rates(cls(**kwargs, dropout_rate=0.3)) == {0.3}
         assert rates(cls(**kwargs, dropout_rate=0.3, dropout=0.2)) == {0.2}
         assert rates(cls(**kwargs, dropout_rate=0.3, dropout=0.0)) == {0.0}
