@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from tools.networks.attention_unet import AttentionUNet
+from tools.networks.aura_vae import AuraVAE
 from tools.networks.aura_vit import AuraViT
 
 SMALL = {
@@ -42,7 +43,14 @@ NETWORKS = [
         {"spatial_dims": 3, "in_channels": 2, "out_channels": 3, "features": (4, 6, 8, 8)},
         id="AttentionUNet-3d",
     ),
+    pytest.param(AuraVAE, {**SMALL, "spatial_dims": 2, "in_channels": 3, "img_size": (32, 64)}, id="AuraVAE-2d"),
+    pytest.param(AuraVAE, {**SMALL, "spatial_dims": 3, "out_channels": 2, "img_size": (16, 8, 24)}, id="AuraVAE-3d"),
 ]
+
+
+def tensors(output):
+    """What a network returns in training: logits alone, or several tensors by name."""
+    return list(output.values()) if isinstance(output, dict) else [output]
 
 
 @pytest.fixture
@@ -70,7 +78,7 @@ class TestNetwork:
     @pytest.mark.parametrize("samples", [1, 2])
     def test_every_parameter_gets_a_finite_gradient(self, built, samples):
         network, image, _ = built
-        network.train()(image[:samples]).square().mean().backward()
+        sum(part.square().mean() for part in tensors(network.train()(image[:samples]))).backward()
         missing = [name for name, p in network.named_parameters() if p.grad is None or not p.grad.any()]
         assert missing == []
         assert all(torch.isfinite(p.grad).all() for p in network.parameters())
@@ -87,10 +95,10 @@ class TestNetwork:
         network = cls(**{**kwargs, "dropout_rate": 0.2})
         first, second = copy.deepcopy(network).train(), copy.deepcopy(network).train()
         torch.manual_seed(1)
-        one = first(image)
+        one = tensors(first(image))
         torch.manual_seed(1)
-        assert torch.equal(one, second(image))
-        assert not torch.equal(one, second(image))
+        assert all(map(torch.equal, one, tensors(second(image))))
+        assert not all(map(torch.equal, one, tensors(second(image))))
 
     def test_forward_does_not_change_the_image(self, built):
         network, image, _ = built

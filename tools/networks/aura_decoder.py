@@ -45,6 +45,27 @@ def stage_strides(patch_size: Sequence[int], stages: int) -> list[tuple[int, ...
     return list(zip(*columns, strict=True))
 
 
+def climb(
+    spatial_dims: int,
+    in_channels: int,
+    widths: Sequence[int],
+    strides: Sequence[Sequence[int]],
+    dropout_rate: float,
+) -> nn.Sequential:
+    """Lead a token map (B, in_channels, *grid) to a finer grid: an up-sampling and a residual block for each width."""
+    steps: list[nn.Module] = []
+    for width, stride in zip(widths, strides, strict=True):
+        steps.append(UpsampleBlock(spatial_dims, in_channels, width, stride))
+        steps.append(ResidualBlock(spatial_dims, width, width, dropout_rate))
+        in_channels = width
+    return nn.Sequential(*steps)
+
+
+def as_map(tokens: torch.Tensor, grid: list[int]) -> torch.Tensor:
+    """View (B, N, hidden_size) as (B, hidden_size, *grid): channels-last memory, nothing is copied."""
+    return tokens.transpose(1, 2).reshape([tokens.shape[0], tokens.shape[2]] + grid)
+
+
 class DecoderStage(nn.Module):
     """One step up: ``residual(cat(up(x), gate(up(x), skip(tokens))))``.
 
@@ -73,13 +94,7 @@ class DecoderStage(nn.Module):
         super().__init__()
         width = widths[-1]
         self.up = UpsampleBlock(spatial_dims, in_channels, width, strides[-1])
-        climb: list[nn.Module] = []
-        channels = hidden_size
-        for step, stride in zip(widths, strides, strict=True):
-            climb.append(UpsampleBlock(spatial_dims, channels, step, stride))
-            climb.append(ResidualBlock(spatial_dims, step, step, dropout_rate))
-            channels = step
-        self.skip = nn.Sequential(*climb)
+        self.skip = climb(spatial_dims, hidden_size, widths, strides, dropout_rate)
         self.gate = AttentionGate(spatial_dims, width, width) if gated else None
         self.merge = ResidualBlock(spatial_dims, 2 * width, width, dropout_rate)
 
@@ -152,4 +167,4 @@ class AuraDecoder(nn.Module):
 
     def to_map(self, tokens: torch.Tensor) -> torch.Tensor:
         """View (B, N, hidden_size) as (B, hidden_size, *grid): channels-last memory, nothing is copied."""
-        return tokens.transpose(1, 2).reshape([tokens.shape[0], tokens.shape[2]] + self.grid)
+        return as_map(tokens, self.grid)

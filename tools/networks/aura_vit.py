@@ -69,13 +69,7 @@ class AuraViT(nn.Module):
         dropout: float | None = None,
     ) -> None:
         super().__init__()
-        depths = len(decoder_channels)
-        taps = even_layers(num_layers, depths) if layers_to_skip is None else tuple(layers_to_skip)
-        if len(taps) != depths:
-            raise ValueError(
-                f"layers_to_skip and decoder_channels must be equally long, got {taps} and {tuple(decoder_channels)}. "
-                "Each skip ends in a decoder stage of its own."
-            )
+        taps = tapped_layers(num_layers, decoder_channels, layers_to_skip)
         self.encoder = ViTEncoder(
             spatial_dims,
             in_channels,
@@ -105,6 +99,24 @@ class AuraViT(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Map an image (B, in_channels, *img_size) to logits (B, out_channels, *img_size)."""
         return self.decoder(self.encoder(x))
+
+
+def tapped_layers(
+    num_layers: int, decoder_channels: Sequence[int], layers_to_skip: Sequence[int] | None = None
+) -> tuple[int, ...]:
+    """Return after which layers tokens feed the skips: ``layers_to_skip``, or ``even_layers`` when that is None.
+
+    Raises:
+        ValueError: when there is not one tap for each decoder stage.
+    """
+    depths = len(decoder_channels)
+    taps = even_layers(num_layers, depths) if layers_to_skip is None else tuple(layers_to_skip)
+    if len(taps) != depths:
+        raise ValueError(
+            f"layers_to_skip and decoder_channels must be equally long, got {taps} and {tuple(decoder_channels)}. "
+            "Each skip ends in a decoder stage of its own."
+        )
+    return taps
 
 
 def even_layers(num_layers: int, depths: int) -> tuple[int, ...]:
