@@ -3,6 +3,7 @@
 import json
 import shutil
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -19,6 +20,7 @@ from tools.bundle.checks.facts import (
     tensor_problems,
 )
 from tools.bundle.checks.parity import axis_length, input_sizes
+from tools.bundle.checks.parity import problems as parity_problems
 from tools.bundle.checks.subject import CheckFailed, NotApplicable
 from tools.bundle.clean_process import CleanProcesses
 from tools.bundle.collection import REPOSITORY
@@ -145,6 +147,25 @@ def test_differences_between_configurations_are_named():
 def test_patterns_of_sizes(size, expected):
     assert axis_length(size, 2) == expected
     assert input_sizes(1, [size])[1] == [2, 1, expected]
+
+
+@pytest.mark.parametrize(
+    ("compared", "said"),
+    [
+        ([(9e-5, 3.0), (1e-7, 0.02)], None),
+        ([(9e-5, 3.0), (5e-5, 0.02)], "eager by 5.0e-05 for an input of [2, 1, 8], above 2e-06;"),
+        ([(2e-4, 3.0), (0.0, 0.0)], "by 2.0e-04 for an input of [1, 1, 8], above 1e-04; look here, or state in"),
+        ([(float("nan"), 1.0), (0.0, 1.0)], "by nan for an input of [1, 1, 8]"),
+    ],
+)
+def test_an_exported_form_may_be_off_by_a_share_of_a_small_output(compared, said, tmp_path):
+    image = {"num_channels": 1, "spatial_shape": [8]}
+    subject = SimpleNamespace(
+        exemption=lambda form: None, facts={"network_data_format": {"inputs": {"image": image}}}, weights=None,
+        folder=lambda form: tmp_path, config_file=lambda name: None, probe=lambda name, **argument: compared,
+    )  # fmt: skip
+    found = parity_problems(subject, "torchscript", "look here")
+    assert said in found[0] if said else found == []
 
 
 def outcomes():

@@ -8,19 +8,25 @@ import torch
 from monai.bundle import create_workflow
 
 
-def probe(argument: dict) -> list[float]:
-    """Return the largest difference between eager and ``form`` (torchscript, onnx) for inputs of each of ``shapes``."""
+def probe(argument: dict) -> list[tuple[float, float]]:
+    """Compare eager with ``form`` (torchscript, onnx) on an input of each of ``shapes``.
+
+    Returns:
+        For each shape the largest difference, and the largest value that eager gives.
+    """
+    torch.manual_seed(0)
     workflow = create_workflow(config_file=argument["config"], workflow_type="infer", logging_file=False)
     network = workflow.network_def.cpu().eval()
     network.load_state_dict(torch.load(argument["weights"], weights_only=True))
-    shapes, differences = argument["shapes"], []
+    shapes, compared = argument["shapes"], []
     with torch.no_grad():
         exported = torchscript(network) if argument["form"] == "torchscript" else onnx(network, shapes)
         for shape in shapes:
             image = torch.rand(shape)
-            pairs = zip(tensors(network(image)), tensors(exported(image)), strict=True)
-            differences.append(max(float((eager - other).abs().max()) for eager, other in pairs))
-    return differences
+            pairs = list(zip(tensors(network(image)), tensors(exported(image)), strict=True))
+            far = max(float((eager - other).abs().max()) for eager, other in pairs)
+            compared.append((far, max(float(eager.abs().max()) for eager, _ in pairs)))
+    return compared
 
 
 def torchscript(network: torch.nn.Module) -> Callable:
