@@ -89,7 +89,7 @@ def secret(bundle: Path) -> None:
     ("check", "change", "said"),
     [
         ("version", changed_in_silence, 'python -m tools sync aura_v3 --change "what changed"'),
-        ("tables", table_by_hand, "run: python -m tools sync aura_v3"),
+        ("tables", table_by_hand, "docs/README.md is stale; run `python -m tools sync aura_v3`"),
         ("agreement", unlike_training, "threshold is 0.4 in train.json and 0.5 in inference.json; make them equal"),
         ("properties", without_inferer, "over configs/train.json lacks or misnames the properties inferer"),
     ],
@@ -210,6 +210,12 @@ def test_a_file_changed_after_packing(whole, shop, tmp_path, monkeypatch):
     (root / "docs" / "more.txt").write_text("not listed\n")
     archive = zipped(root, tmp_path / whole.name)
     said = "docs/data_license.txt is not the file that was packed"
+    expect_only("files", said, archive, archive, whole, shop, monkeypatch)
+
+
+def test_a_zip_with_the_number_of_another_version(whole, shop, tmp_path, monkeypatch):
+    archive = Path(shutil.copy(whole, tmp_path / f"{NAME}_v9.9.9.zip"))
+    said = f"the zip is called {archive.name}, its metadata ask for {whole.name}; pack it again"
     expect_only("files", said, archive, archive, whole, shop, monkeypatch)
 
 

@@ -6,11 +6,14 @@ import sys
 from types import SimpleNamespace
 
 import pytest
+from nibabel.filebasedimages import ImageFileError
 
 from tools.__main__ import main
 from tools.bundle import clean_process
 from tools.bundle import verify as verify_module
+from tools.bundle.checks import export
 from tools.bundle.checks.agreement import different_steps, different_values
+from tools.bundle.checks.download import published_sum
 from tools.bundle.checks.facts import (
     class_names,
     input_range_problems,
@@ -22,10 +25,11 @@ from tools.bundle.checks.facts import (
 from tools.bundle.checks.parity import axis_length, input_sizes
 from tools.bundle.checks.parity import problems as parity_problems
 from tools.bundle.checks.subject import CheckFailed, NotApplicable
-from tools.bundle.clean_process import CleanProcesses
+from tools.bundle.clean_process import CleanProcesses, Finished
 from tools.bundle.collection import REPOSITORY
 from tools.bundle.verify import CHECKS, Outcome, run_one, verify
 from tools.bundle.verify_table import as_json, table
+from tools.bundle.weights import file_hash
 
 CLEAN = """
 import os, sys
@@ -199,6 +203,8 @@ def test_the_table_has_a_row_a_bundle_and_says_below_what_is_wrong():
         (NotApplicable("no source"), None, "no source"),
         (CheckFailed("the last line"), False, "the last line"),
         (KeyError("inputs"), False, "could not be checked, KeyError: 'inputs'; see the other failures first"),
+        (AttributeError("no items"), False, "could not be checked, AttributeError: no items; see the other failures"),
+        (ImageFileError("cut off"), False, "could not be checked, ImageFileError: cut off; see the other failures"),
     ],
 )
 def test_what_a_check_stumbles_over_is_a_problem_of_the_bundle(raised, passed, said, monkeypatch):
@@ -209,7 +215,32 @@ def test_what_a_check_stumbles_over_is_a_problem_of_the_bundle(raised, passed, s
 
     monkeypatch.setattr("tools.bundle.checks.files.check", check)
     outcome = run_one(None, "files")
-    assert (outcome.check, outcome.passed, outcome.message) == ("files", passed, said)
+    assert (outcome.check, outcome.passed) == ("files", passed)
+    assert outcome.message.startswith(said)
+    assert bool(outcome.message) is bool(said)
+
+
+def test_exports_that_are_all_exempt_are_shown_with_their_reasons():
+    subject = SimpleNamespace(facts={"verification": {"torchscript": "a hook", "onnx": "no operator"}})
+    with pytest.raises(NotApplicable, match="exempt: a hook; no operator"):
+        export.check(subject)
+
+
+def test_an_exemption_without_a_reason_is_none(tmp_path):
+    subject = SimpleNamespace(facts={"verification": {"torchscript": "a hook", "onnx": ""}}, root=tmp_path)
+    subject.folder, subject.elsewhere = lambda name: tmp_path, tmp_path
+    subject.clean = SimpleNamespace(module=lambda *words: Finished(1, "", "no graph"))
+    assert [line.split(" from")[0] for line in export.check(subject)] == ["python -m monai.bundle onnx_export"]
+
+
+def test_the_sum_that_was_published_for_a_zip_is_the_one_beside_it(tmp_path):
+    archive = tmp_path / "toy_v1.0.0.zip"
+    archive.write_bytes(b"zip")
+    assert published_sum(archive) == ("the packed file", file_hash(archive))
+    (tmp_path / "SHA256SUMS").write_text(f"abc  {archive.name}\n")
+    assert published_sum(archive) == ("SHA256SUMS beside it", "abc")
+    (tmp_path / "SHA256SUMS").write_text("abc  other_v1.0.0.zip\n")
+    assert published_sum(archive) == ("SHA256SUMS beside it", "nothing of it")
 
 
 def test_an_unknown_check_is_refused(tmp_path):

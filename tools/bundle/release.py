@@ -1,6 +1,5 @@
 """A release of the collection: all bundles packed, and the files that MONAI and people look them up in."""
 
-import hashlib
 import json
 import os
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from .metadata_file import read_metadata
 from .pack import pack
 from .release_notes import release_notes
 from .sync_check import check_sync
+from .weights import file_hash
 
 MODEL_INFO = "model_info.json"
 SUMS = "SHA256SUMS"
@@ -47,7 +47,7 @@ def release(root: Path, bundles: Sequence[Path], output: Path, base_url: str = "
         archives = {bundle: pack(bundle, draft) for bundle in bundles}
         info = {file.stem: entry(file, base_url) for file in archives.values()}
         (draft / MODEL_INFO).write_text(json.dumps(info, indent=4) + "\n", encoding="utf-8")
-        sums = "".join(f"{digest(file, 'sha256')}  {file.name}\n" for file in archives.values())
+        sums = "".join(f"{file_hash(file)}  {file.name}\n" for file in archives.values())
         (draft / SUMS).write_text(sums, encoding="utf-8")
         (draft / NOTES).write_text(release_notes(archives), encoding="utf-8")
         for file in draft.iterdir():
@@ -71,10 +71,4 @@ def refuse_others(output: Path, bundles: Sequence[Path]) -> None:
 def entry(archive: Path, base_url: str) -> dict[str, str]:
     """Return what model_info.json of MONAI's Model Zoo says about a zip."""
     source = f"{base_url.rstrip('/')}/{archive.name}" if base_url else archive.name
-    return {"checksum": digest(archive, "sha1"), "source": source}
-
-
-def digest(file: Path, kind: str) -> str:
-    """Return a hash of a file as hexadecimal digits."""
-    with file.open("rb") as content:
-        return hashlib.file_digest(content, kind).hexdigest()
+    return {"checksum": file_hash(archive, "sha1"), "source": source}

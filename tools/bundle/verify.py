@@ -125,12 +125,10 @@ def prepared(bundle_or_zip: Path, scratch: Path, shop: Workshop) -> Subject:
 
 def not_packed(wanted: Sequence[str], reason: str, told: Callable[[Outcome], None] | None) -> list[Outcome]:
     """Return outcomes for a bundle of which there is no packed copy to check: the first fails, the others wait."""
-    outcomes = [Outcome(name, None, "waits until the bundle can be packed and built") for name in wanted]
-    outcomes[0] = Outcome(wanted[0], False, reason)
-    for outcome in outcomes[:1]:
-        if told:
-            told(outcome)
-    return outcomes
+    failed = Outcome(wanted[0], False, reason)
+    if told:
+        told(failed)
+    return [failed, *(Outcome(name, None, "waits until the bundle can be packed and built") for name in wanted[1:])]
 
 
 def run_all(subject: Subject, wanted: Sequence[str], told: Callable[[Outcome], None] | None) -> list[Outcome]:
@@ -152,7 +150,7 @@ def run_one(subject: Subject, name: str, told: Callable[[Outcome], None] | None 
         passed, message = None, str(reason)
     except CheckFailed as problem:
         passed, message = False, str(problem)
-    except (ArithmeticError, LookupError, OSError, TypeError, ValueError) as error:
+    except Exception as error:  # what is wrong with a bundle shows anywhere, and must not end the other checks
         passed, message = False, f"could not be checked, {type(error).__name__}: {error}; see the other failures first"
     outcome = Outcome(name, passed, message, round(time.perf_counter() - begin, 1))
     if told:

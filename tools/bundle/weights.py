@@ -59,10 +59,10 @@ def published_hash(bundle: Path) -> str | None:
     return next((entry["hash_val"] for entry in entries if entry["path"] == MODEL), None)
 
 
-def file_hash(path: Path) -> str:
-    """Return the sha256 of a file, in hexadecimal digits."""
+def file_hash(path: Path, kind: str = "sha256") -> str:
+    """Return a hash of a file, in hexadecimal digits."""
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return hashlib.file_digest(file, kind).hexdigest()
 
 
 def _entry_reasons(entry: dict[str, Any]) -> list[str]:

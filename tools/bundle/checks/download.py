@@ -1,7 +1,6 @@
 """A packed bundle that MONAI downloads is the one that was packed, and loads."""
 
 import functools
-import hashlib
 import os
 import threading
 from collections.abc import Iterator
@@ -9,11 +8,11 @@ from contextlib import contextmanager
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from ..release import SUMS
+from ..weights import file_hash
 from .files import read_sums
 from .load import ADVICE
 from .subject import Subject
-
-PUBLISHED = "SHA256SUMS"  # beside the zip, as a release has it
 
 
 def check(subject: Subject) -> list[str]:
@@ -25,9 +24,8 @@ def check(subject: Subject) -> list[str]:
         done = subject.clean.module("monai.bundle", argv, subject.elsewhere)
     if done.code:
         return [f"python -m monai.bundle download --url: {done.last_line}; the zip must hold one folder {subject.name}"]
-    got, stated = sha256(folder / f"{subject.name}.zip"), published_sum(subject.archive)
+    got, (where, stated) = file_hash(folder / f"{subject.name}.zip"), published_sum(subject.archive)
     if got != stated:
-        where = f"{PUBLISHED} beside it" if stated else "the file itself"
         return [f"the zip has sha256 {got}, {where} says {stated}; publish both anew: python -m tools release"]
     root = folder / subject.name
     weights = root / "models" / "model.pt"
@@ -38,16 +36,12 @@ def check(subject: Subject) -> list[str]:
     return [f"the downloaded bundle, {problem}; {ADVICE}" for problem in wrong]
 
 
-def published_sum(archive: Path) -> str | None:
-    """Return the sha256 that was published for a zip; without a file of sums, that of the zip."""
-    sums = archive.parent / PUBLISHED
-    return read_sums(sums.read_text(encoding="utf-8")).get(archive.name) if sums.is_file() else sha256(archive)
-
-
-def sha256(file: Path) -> str:
-    """Return the hash of a file."""
-    with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()
+def published_sum(archive: Path) -> tuple[str, str]:
+    """Return who says what sha256 a zip should have: the file of sums beside it or, without one, the zip."""
+    sums = archive.parent / SUMS
+    if not sums.is_file():
+        return "the packed file", file_hash(archive)
+    return f"{SUMS} beside it", read_sums(sums.read_text(encoding="utf-8")).get(archive.name, "nothing of it")
 
 
 class Quiet(SimpleHTTPRequestHandler):

@@ -4,17 +4,18 @@ import json
 import zipfile
 from pathlib import Path
 
-from .subject import Subject
+from .subject import NotApplicable, Subject
 
 COMMANDS = {"ckpt_export": ("torchscript", "model.ts"), "onnx_export": ("onnx", "model.onnx")}
 
 
 def check(subject: Subject) -> list[str]:
     """Return which of `ckpt_export` and `onnx_export` fails or leaves a file that cannot be used."""
-    problems, exempt = [], subject.facts.get("verification", {})
-    for command, (form, name) in COMMANDS.items():
-        if form in exempt:
-            continue
+    exempt, problems = subject.facts.get("verification", {}), []
+    wanted = {command: (form, name) for command, (form, name) in COMMANDS.items() if not exempt.get(form)}
+    if not wanted:
+        raise NotApplicable(f"exempt: {'; '.join(exempt[form] for form, _ in COMMANDS.values())}")
+    for command, (form, name) in wanted.items():
         file = subject.folder("export") / name
         argv = [command, "--net_id", "network_def", "--filepath", file, "--ckpt_file", "models/model.pt"]
         argv += ["--meta_file", "configs/metadata.json", "--config_file", "configs/inference.json"]
@@ -23,7 +24,7 @@ def check(subject: Subject) -> list[str]:
         if done.code:
             problems.append(f"{call}: {done.last_line}; network_def must be built and run without a workflow around it")
         elif not file.is_file() or not file.stat().st_size:
-            problems.append(f"{call} wrote no {name}; see its output in {subject.clean.scratch}")
+            problems.append(f"{call} wrote no {name}; run it there to see why")
         elif form == "torchscript" and exported_version(file) != subject.facts["version"]:
             problems.append(f"{call}: the metadata in {name} are not the bundle's; see configs/metadata.json")
         file.unlink(missing_ok=True)

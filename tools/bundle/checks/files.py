@@ -11,6 +11,9 @@ from .subject import Subject
 def check(subject: Subject) -> list[str]:
     """Return what is wrong with the files of the source and of the zip."""
     problems = [] if subject.source is None else check_files(subject.source)
+    packed = f"{subject.name}_v{subject.facts.get('version')}.zip"
+    if subject.archive.name != packed:
+        problems.append(f"the zip is called {subject.archive.name}, its metadata ask for {packed}; pack it again")
     top = f"{subject.name}/"
     with zipfile.ZipFile(subject.archive) as archive:
         names = {name.removeprefix(top): name for name in archive.namelist() if not name.endswith("/")}

@@ -2,6 +2,7 @@
 
 from importlib.metadata import PackageNotFoundError, version
 
+from ..metadata_file import read_metadata
 from ..required_packages import OWN_FIELDS, pinned_versions, required_packages
 from .subject import Subject
 
@@ -23,20 +24,16 @@ def package_problems(subject: Subject) -> list[str]:
             field = OWN_FIELDS[package]
             problems.append(f"{field} is {wanted}, requirements.txt pins {package}=={pins[package]}; make them equal")
     needed = required_packages(subject.source)
-    written = subject_source_packages(subject)
+    # of the source: the packed copy has what packing found
+    written = read_metadata(subject.source).get("required_packages_version", {})
     for package in sorted(needed.keys() | written.keys()):
         if needed.get(package) != written.get(package):
-            is_, must = written.get(package, "not there"), needed.get(package, "not needed")
-            run = f"run: python -m tools sync {subject.name}"
-            problems.append(f"required_packages_version: {package} is {is_}, from what is imported it is {must}; {run}")
+            found, wanted = written.get(package, "not there"), needed.get(package, "not needed")
+            problems.append(
+                f"required_packages_version: {package} is {found}, from what is imported it is {wanted}; "
+                f"run: python -m tools sync {subject.name}"
+            )
     return problems
-
-
-def subject_source_packages(subject: Subject) -> dict[str, str]:
-    """Return what the source says, where the packed copy has what packing found."""
-    from ..metadata_file import read_metadata
-
-    return read_metadata(subject.source).get("required_packages_version", {})
 
 
 def installed(package: str) -> str:

@@ -8,4 +8,4 @@ def check(subject: Subject) -> list[str]:
     """Return what `sync` would change."""
     if subject.source is None:
         raise NotApplicable("needs the bundle's source in the repository")
-    return [f"{line}; run: python -m tools sync {subject.name}" for line in stale(subject.source)]
+    return stale(subject.source)
