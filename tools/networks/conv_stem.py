@@ -1,0 +1,58 @@
+"""A small residual convolutional stem, for training without pretrained weights.
+
+He et al., "Deep Residual Learning for Image Recognition", 2015, https://arxiv.org/abs/1512.03385;
+Xiao et al., "Early Convolutions Help Transformers See Better", 2021, https://arxiv.org/abs/2106.14881
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+from ..layers.residual_block import ResidualBlock
+from ..layers.weight_init import init_weights
+
+
+class ConvStem(nn.Module):
+    """Stages of a strided convolution and residual blocks; each stage halves the map.
+
+    Args:
+        features: channels of the stages. The map is ``2 ** len(features)`` times smaller than the image.
+        num_blocks: residual blocks of each stage.
+        dropout_rate: share of channels dropped within the blocks, in training only.
+
+    Raises:
+        ValueError: without stages, or without a block.
+
+    Example:
+        >>> ConvStem(features=(4, 8))(torch.rand(2, 1, 32, 32)).shape
+        torch.Size([2, 8, 8, 8])
+    """
+
+    def __init__(
+        self, features: Sequence[int] = (32, 64, 128, 192), num_blocks: int = 1, dropout_rate: float = 0.0
+    ) -> None:
+        super().__init__()
+        if not features or num_blocks < 1:
+            raise ValueError(
+                f"a stem needs a stage and a block or more, got features={features}, num_blocks={num_blocks}"
+            )
+        self.out_channels = features[-1]
+        layers: list[nn.Module] = []
+        before = 1
+        for channels in features:
+            layers += [
+                nn.Conv2d(before, channels, kernel_size=3, stride=2, padding=1, bias=False),
+                nn.BatchNorm2d(channels),
+                nn.ReLU(inplace=True),
+            ]
+            layers += [ResidualBlock(2, channels, channels, dropout_rate) for _ in range(num_blocks)]
+            before = channels
+        self.layers = nn.Sequential(*layers)
+        self.apply(init_weights)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Map a grey image (B, 1, H, W) in [0, 1] to features (B, features[-1], h, w)."""
+        return self.layers(2.0 * x - 1.0)

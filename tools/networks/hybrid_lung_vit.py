@@ -1,0 +1,162 @@
+"""HybridLungViT: a stem, tokens of the left lung, of the right lung and of the whole image, and one token that asks.
+
+After the HybridLungViT notebook for paediatric chest X-rays. Deviations: each side is pooled by exact area means at a
+cut between pixels instead of on a map enlarged to the image; both sides share one encoder and differ by a learned
+embedding; the mean of the whole image's tokens is added to the learned CLS token, so that it takes part in the answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from monai.utils import ensure_tuple_rep
+from torch import nn
+
+from ..layers.cross_attention import CrossAttention
+from ..layers.side_tokens import SideTokens, lung_cut
+from ..layers.token_encoder import TokenEncoder
+from ..layers.weight_init import init_weights
+
+
+class HybridLungViT(nn.Module):
+    """Classify a chest X-ray with its lung mask.
+
+    The stem's features are projected to ``hidden_size`` channels and resized to ``feature_size``. The mean x of the
+    lung mask cuts each image in two (``layers.side_tokens``); each side and the whole image are pooled to a grid of
+    tokens, which small transformers encode. A learned CLS token, to which the mean of the whole image's tokens is
+    added, looks at the tokens of both sides by cross-attention and is classified.
+
+    Image and mask are two channels of one input, so that flips, exports, MONAI's engines and MONAI Label treat them
+    alike: whatever mirrors the image mirrors the mask, and thereby swaps the sides.
+
+    Args:
+        stem: (B, 1, H, W) to (B, stem.out_channels, h, w), for instance a ``DeiTStem`` or a ``ConvStem``.
+        img_size: pixels of the image, one number or (H, W).
+        out_channels: number of classes.
+        feature_size: size of the feature map that is pooled; None leaves it as the stem gives it.
+        hidden_size: length of a token.
+        mlp_dim: width between the two layers of each perceptron.
+        num_layers: transformer blocks of each of the two encoders.
+        num_heads: number of heads, a divisor of ``hidden_size``.
+        token_grid: rows and columns of tokens on each side, one number or two; the whole image has as many.
+        dropout_rate: of encoders, cross-attention and head.
+        segmentation_head: add a head that predicts the lung mask, in training only.
+        auxiliary: return in training what auxiliary losses need, see ``forward``.
+        dropout: another name of ``dropout_rate``, which it overrides when given (MONAI Label sets it).
+
+    Example:
+        >>> from tools.networks.conv_stem import ConvStem
+        >>> network = HybridLungViT(ConvStem((4, 8)), img_size=32, hidden_size=8, mlp_dim=8, num_heads=2)
+        >>> network(torch.rand(2, 2, 32, 32)).shape
+        torch.Size([2, 2])
+    """
+
+    def __init__(
+        self,
+        stem: nn.Module,
+        img_size: int | Sequence[int] = 224,
+        out_channels: int = 2,
+        feature_size: int | Sequence[int] | None = None,
+        hidden_size: int = 256,
+        mlp_dim: int = 512,
+        num_layers: int = 2,
+        num_heads: int = 4,
+        token_grid: int | Sequence[int] = 4,
+        dropout_rate: float = 0.1,
+        segmentation_head: bool = False,
+        auxiliary: bool = False,
+        dropout: float | None = None,
+    ) -> None:
+        super().__init__()
+        rate = dropout_rate if dropout is None else dropout
+        height, width = ensure_tuple_rep(img_size, 2)
+        self.img_size = [height, width]
+        self.feature_size = None if feature_size is None else list(ensure_tuple_rep(feature_size, 2))
+        rows, columns = ensure_tuple_rep(token_grid, 2)
+        count = rows * columns
+        self.auxiliary = auxiliary
+        self.project = nn.Sequential(
+            nn.Conv2d(stem.out_channels, hidden_size, kernel_size=1), nn.GroupNorm(1, hidden_size), nn.GELU()
+        )
+        self.sides = SideTokens(rows, columns)
+        self.side_encoder = TokenEncoder(count, 2, hidden_size, mlp_dim, num_layers, num_heads, rate)
+        self.whole_encoder = TokenEncoder(count, 1, hidden_size, mlp_dim, num_layers, num_heads, rate)
+        self.cls_token = nn.Parameter(torch.zeros(1, 1, hidden_size))
+        self.attention = CrossAttention(hidden_size, num_heads, rate)
+        self.head = nn.Sequential(nn.LayerNorm(hidden_size), nn.Dropout(rate), nn.Linear(hidden_size, out_channels))
+        self.mask_head: nn.Module | None = None
+        if segmentation_head:
+            self.mask_head = nn.Sequential(
+                nn.Conv2d(hidden_size, hidden_size // 4, kernel_size=3, padding=1),
+                nn.GELU(),
+                nn.Conv2d(hidden_size // 4, 1, kernel_size=1),
+            )
+        self.apply(init_weights)
+        nn.init.trunc_normal_(self.cls_token, std=0.02)
+        self.stem = stem  # after the initialisation, which must not touch pretrained weights
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Classify images.
+
+        Args:
+            x: (B, 2, *img_size): the grey image in [0, 1] and the lung mask, 0 to 1.
+
+        Returns:
+            Logits (B, out_channels). In training with ``auxiliary``, a dictionary instead: ``logits``, ``attention``
+            (B, N, weights of the tokens of both sides, sum 1), ``lung`` (B, N, share of lung in each of them),
+            ``mask`` (B, 1, *img_size, the input's) and, with a segmentation head, ``mask_logits`` of the same shape.
+
+        Raises:
+            ValueError: for an input of another shape.
+        """
+        if not torch.jit.is_tracing() and (x.shape[1] != 2 or list(x.shape[2:]) != self.img_size):
+            raise ValueError(
+                f"this network takes (B, 2, {self.img_size[0]}, {self.img_size[1]}), image and lung mask, got "
+                f"{x.shape}. Resize the image, or build the network with that img_size."
+            )
+        maps, cut = self.features(x), lung_cut(x[:, 1:])
+        logits, weights = self.classify(maps, cut)
+        if torch.jit.is_scripting():
+            return logits
+        if self.auxiliary and self.training:
+            return self.parts(x, maps, cut, logits, weights)
+        return logits
+
+    def features(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the projected feature map (B, hidden_size, *feature_size) of an input."""
+        maps = self.project(self.stem(x[:, :1]))
+        if self.feature_size is not None:
+            maps = F.interpolate(maps, size=self.feature_size, mode="bilinear", align_corners=False)
+        return maps
+
+    def classify(self, maps: torch.Tensor, cut: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return logits (B, out_channels) and the weights (B, 2 N) of left, then right tokens."""
+        left, right, whole = self.sides(maps, cut)
+        both = torch.cat([self.side_encoder(left, 0), self.side_encoder(right, 1)], dim=1)
+        context = self.whole_encoder(whole, 0).mean(dim=1, keepdim=True)
+        fused, weights = self.attention(self.cls_token + context, both)
+        return self.head(fused[:, 0]), weights[:, 0]
+
+    @torch.jit.unused
+    def parts(
+        self, x: torch.Tensor, maps: torch.Tensor, cut: torch.Tensor, logits: torch.Tensor, weights: torch.Tensor
+    ) -> dict[str, torch.Tensor]:
+        """Return what the losses of ``losses.hybrid_loss`` need."""
+        mask = x[:, 1:]
+        left, right, _ = self.sides(mask, cut)
+        lung = torch.cat([left, right], dim=1)[..., 0]
+        found = {"logits": logits, "attention": weights, "lung": lung, "mask": mask}
+        if self.mask_head is not None:
+            small = self.mask_head(maps)
+            found["mask_logits"] = F.interpolate(small, size=self.img_size, mode="bilinear", align_corners=False)
+        return found
+
+    @torch.jit.unused
+    def attention_map(self, x: torch.Tensor) -> torch.Tensor:
+        """Return where the CLS token looks: a density (B, 1, *img_size) that sums to 1 over each image."""
+        cut = lung_cut(x[:, 1:])
+        weights = self.classify(self.features(x), cut)[1]
+        left, right = weights.chunk(2, dim=1)
+        return self.sides.paint(left, right, cut, (self.img_size[0], self.img_size[1]))
