@@ -11,7 +11,8 @@ import torch.multiprocessing as mp
 from ignite.engine import Engine
 from monai.data import MetaTensor
 
-from tools.handlers.patient_scores import PatientScores, overlap_ml
+from tools.handlers.patient_scores import PatientScores
+from tools.handlers.volume_overlap import overlap_ml
 
 AFFINE = torch.diag(torch.tensor([2.0, 2.5, 4.0, 1.0], dtype=torch.float64))  # 0.02 ml a voxel
 

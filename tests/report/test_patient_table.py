@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from tools.report.patient_table import OVERLAPS, SCORES, mean_scores, patient_rows, summarise, to_csv
+from tools.report.patient_table import OVERLAPS, mean_scores, patient_rows, summarise, to_csv
+from tools.report.score_names import SCORES
 
 
 def rows_of(dices, name="target"):

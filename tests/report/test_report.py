@@ -7,9 +7,10 @@ from html.parser import HTMLParser
 
 import pytest
 
-from tools.report.patient_table import SCORES, summarise
+from tools.report.patient_table import summarise
 from tools.report.report import build_report
 from tools.report.run_files import json_lines, write_json, write_text
+from tools.report.score_names import SCORES
 
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="

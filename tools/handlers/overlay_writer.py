@@ -15,7 +15,8 @@ from ignite.engine import Engine, Events
 
 from ..report.patient_table import scores_of
 from ..report.run_files import OVERLAYS, read_json, write_bytes, write_json
-from .patient_scores import file_of, overlap_ml, patients_of
+from .patient_names import file_of, patients_of
+from .volume_overlap import overlap_ml
 
 if TYPE_CHECKING:
     from ..report.overlays import Picture

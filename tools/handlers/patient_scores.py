@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,15 @@ from ignite.metrics import Metric
 from monai.data import MetaTensor
 from monai.handlers import from_engine
 
-from ..report.patient_table import OVERLAPS, mean_scores, patient_rows, summarise, to_csv
+from ..report.dice_kinds import dice_kinds
+from ..report.lesion_summary import lesion_summary
+from ..report.patient_table import mean_scores, patient_rows, summarise, to_csv
 from ..report.run_files import PATIENTS_CSV, PATIENTS_JSON, write_json, write_text
+from .all_ranks import from_all_ranks
+from .lesion_counts import CONNECTIVITY, lesion_counts
+from .patient_names import patient_and_file, patients_of
+from .surface_scores import surface_scores
+from .volume_overlap import binary_masks, check_classes, overlap_ml
 
 logger = logging.getLogger(__name__)
 
@@ -24,9 +31,13 @@ logger = logging.getLogger(__name__)
 class PatientScores(Metric):
     """Dice, IoU, sensitivity, specificity, precision, accuracy and millilitres of each patient and class.
 
+    With ``detailed`` also surface Dice, HD95 in mm, volume error in ml, and lesions found, missed and false: seconds
+    more for a whole CT, so for an evaluation, not for the validations of a training.
+
     Use it as the key metric of an evaluator: ``{"val_mean_dice": PatientScores(...)}``. Under that name stands the mean
     Dice over patients (then over classes). The means of all scores stand beside it in ``engine.state.metrics`` under
-    their plain names (``dice``, ``iou``, ...), with ``n_patients`` and ``n_empty``. Rows and spread are in
+    their plain names (``dice``, ``iou``, ...), with ``n_patients`` and ``n_empty``; with ``detailed`` also
+    ``pooled_dice`` and ``slice_dice``. Rows, spread and the kinds of Dice (:mod:`tools.report.dice_kinds`) are in
     ``engine.state.patient_scores`` and, on rank 0, in ``patients.csv`` and ``patients.json``. The conventions are those
     of :mod:`tools.report.patient_table`. When no patient has a Dice (no target and no prediction anywhere) the key
     metric is 0, so that it never wins a comparison, and a warning says so.
@@ -41,6 +52,13 @@ class PatientScores(Metric):
         first_channel: channels before this one (1 for a one-hot background) are not scored.
         seed: seed of the bootstrap.
         output_transform: ``engine.state.output`` -> (predictions, labels).
+        detailed: score surfaces, volume errors and lesions as well.
+        surface_tolerance_mm: distance that surface Dice still counts as agreement.
+        lesion_overlap: share of a lesion that must be predicted for it to be found, and of a predicted one that must
+            lie on target for it not to be false.
+
+    Raises:
+        ValueError: for a tolerance below 0 or a share outside (0, 1].
 
     """
 
@@ -51,18 +69,31 @@ class PatientScores(Metric):
         first_channel: int = 0,
         seed: int = 0,
         output_transform: Callable = from_engine(["pred", "label"]),  # noqa: B008 (a pure function)
+        detailed: bool = False,
+        surface_tolerance_mm: float = 2.0,
+        lesion_overlap: float = 0.1,
     ) -> None:
+        if not (surface_tolerance_mm >= 0 and 0 < lesion_overlap <= 1):
+            raise ValueError(
+                f"surface_tolerance_mm must be 0 or more and lesion_overlap in (0, 1], got {surface_tolerance_mm} and "
+                f"{lesion_overlap}."
+            )
         self.class_names = tuple(class_names)
         self.output_dir = None if output_dir is None else Path(output_dir)
         self.first_channel = first_channel
         self.seed = seed
+        self.detailed = detailed
+        self.surface_tolerance_mm = float(surface_tolerance_mm)
+        self.lesion_overlap = float(lesion_overlap)
         self.cases: list[dict[str, Any]] = []
+        self.gathered: list[dict[str, Any]] = []
         self.rows: list[dict[str, Any]] = []
         super().__init__(output_transform, device="cpu")
 
     def reset(self) -> None:
         """Forget all patients."""
         self.cases = []
+        self.gathered = []
         self.rows = []
 
     def update(self, output: Sequence[Any]) -> None:
@@ -70,17 +101,13 @@ class PatientScores(Metric):
         predictions, labels = output[0], output[1]
         names = output[2] if len(output) > 2 else [None] * len(labels)
         for prediction, label, name in zip(predictions, labels, names, strict=True):
-            file = file_of(label) or file_of(prediction)
-            source = file or f"case_{idist.get_rank()}_{len(self.cases)}"
-            patient = str(name) if name else Path(source).name.split(".")[0]
-            overlaps = overlap_ml(prediction[self.first_channel :], label[self.first_channel :])
-            if len(overlaps) != len(self.class_names):
-                raise ValueError(
-                    f"PatientScores got {len(overlaps)} channels to score and {len(self.class_names)} class names "
-                    f"{list(self.class_names)}: set class_names, or first_channel to leave a background out."
-                )
-            for class_name, overlap in zip(self.class_names, overlaps, strict=True):
-                self.cases.append({"patient": patient, "file": file or patient, "class": class_name, **overlap})
+            patient, file = patient_and_file(prediction, label, name, len(self.cases))
+            prediction, label = prediction[self.first_channel :], label[self.first_channel :]
+            overlaps = overlap_ml(prediction, label)
+            check_classes(type(self).__name__, len(overlaps), self.class_names)
+            details = self._details(prediction, label) if self.detailed else [{}] * len(overlaps)
+            for class_name, overlap, detail in zip(self.class_names, overlaps, details, strict=True):
+                self.cases.append({"patient": patient, "file": file, "class": class_name, **overlap, **detail})
 
     def iteration_completed(self, engine: Engine) -> None:
         """Score the volumes of the engine's batch."""
@@ -89,7 +116,8 @@ class PatientScores(Metric):
 
     def compute(self) -> float:
         """Return the mean Dice over patients of all ranks; 0 when nobody has one."""
-        self.rows = patient_rows(_from_all_ranks(self.cases))
+        self.gathered = from_all_ranks(self.cases)
+        self.rows = patient_rows(self.gathered)
         dice = mean_scores(self.rows)["dice"]
         if math.isnan(dice):
             logger.warning("No patient has a target or a prediction: the mean Dice has no value and is reported as 0.")
@@ -99,81 +127,48 @@ class PatientScores(Metric):
     def completed(self, engine: Engine, name: str) -> None:
         """Put the means into ``engine.state.metrics`` and write the tables."""
         key = self.compute()
-        summary = summarise(self.rows, self.seed)
-        means = {score: value for score, value in mean_scores(self.rows).items() if math.isfinite(value)}
-        engine.state.metrics.update(means)
-        engine.state.metrics["n_patients"] = len({row["patient"] for row in self.rows})
-        engine.state.metrics["n_empty"] = sum(of_class["n_empty"] for of_class in summary.values())
-        engine.state.metrics[name] = key
-        engine.state.patient_scores = {"epoch": engine.state.epoch, "rows": self.rows, "summary": summary}
+        summary = self._summary()
+        metrics = engine.state.metrics
+        metrics.update({score: value for score, value in mean_scores(self.rows).items() if math.isfinite(value)})
+        if self.detailed:
+            for kind, metric in (("pooled", "pooled_dice"), ("per_slice", "slice_dice")):
+                values = [of_class["dice_kinds"][kind]["value"] for of_class in summary.values()]
+                known = [value for value in values if value is not None]
+                metrics.update({metric: sum(known) / len(known)} if known else {})
+        metrics["n_patients"] = len({row["patient"] for row in self.rows})
+        metrics["n_empty"] = sum(of_class["n_empty"] for of_class in summary.values())
+        metrics[name] = key
+        scores = {"epoch": engine.state.epoch, "conventions": self._conventions(), "rows": self.rows}
+        engine.state.patient_scores = {**scores, "summary": summary}
         if self.output_dir is not None and idist.get_rank() == 0:
             write_text(self.output_dir / PATIENTS_CSV, to_csv(self.rows))
             write_json(self.output_dir / PATIENTS_JSON, engine.state.patient_scores)
 
+    def _details(self, prediction: torch.Tensor, label: MetaTensor) -> list[dict[str, float]]:
+        """Return the detailed scores of each class of one volume."""
+        masks = zip(*binary_masks(prediction, label), strict=True)
+        return [
+            surface_scores(mask, target, label.affine, self.surface_tolerance_mm)
+            | lesion_counts(mask, target, self.lesion_overlap)
+            for mask, target in masks
+        ]
 
-def overlap_ml(prediction: torch.Tensor, label: torch.Tensor) -> list[dict[str, float]]:
-    """Return the volumes in ml of :data:`OVERLAPS` for each channel of two binary volumes (C, X, Y, Z).
+    def _summary(self) -> dict[str, dict[str, Any]]:
+        """Return spread, kinds of Dice and, when detailed, lesions of each class."""
+        summary, kinds = summarise(self.rows, self.seed), dice_kinds(self.gathered, self.seed)
+        for name, of_class in summary.items():
+            of_class["dice_kinds"] = kinds[name]
+            if self.detailed:
+                of_class["lesions"] = lesion_summary([row for row in self.rows if row["class"] == name], self.seed)
+        return summary
 
-    Raises:
-        TypeError: when the label carries no affine.
-        ValueError: when the two are not on one grid.
-
-    """
-    if not isinstance(label, MetaTensor):
-        raise TypeError("PatientScores needs a label with an affine (MetaTensor): without it millilitres are unknown.")
-    if label.ndim != 4 or prediction.shape != label.shape:
-        raise ValueError(
-            f"Prediction and label must be volumes (C, X, Y, Z) of one shape, got {tuple(prediction.shape)} and "
-            f"{tuple(label.shape)}; restore the prediction with Invertd before it is scored on the original grid."
-        )
-    affine = torch.as_tensor(label.affine, dtype=torch.float64).cpu()
-    voxel_ml = float(torch.linalg.det(affine[:3, :3]).abs()) / 1000.0
-    slice_axis = int(affine[2, :3].abs().argmax())
-    found = _plain(prediction) > 0.5
-    wanted = (_plain(label) > 0.5).to(found.device)
-    overlaps = []
-    for mask, target in zip(found, wanted, strict=True):
-        per_slice = [axis for axis in range(3) if axis != slice_axis]
-        of_target, of_mask = target.sum(dim=per_slice), mask.sum(dim=per_slice)
-        hit, in_mask, in_target = int((mask & target).sum()), int(of_mask.sum()), int(of_target.sum())
-        counts = (
-            hit,
-            in_mask - hit,
-            in_target - hit,
-            mask.numel() - in_mask - in_target + hit,
-            int(of_mask[of_target == 0].sum()),
-        )
-        overlaps.append({name: count * voxel_ml for name, count in zip(OVERLAPS, counts, strict=True)})
-    return overlaps
-
-
-def patients_of(batch: Any, count: int) -> list[str | None]:
-    """Return the patients of a batch, before or after it was taken apart; None where it does not say."""
-    if isinstance(batch, Mapping):
-        names = batch.get("patient")
-        names = [names] if isinstance(names, str) else list(names or ())
-    else:
-        names = [item.get("patient") if isinstance(item, Mapping) else None for item in batch]
-    return names if len(names) == count else [None] * count
-
-
-def file_of(volume: torch.Tensor) -> str | None:
-    """Return the file that a volume was read from."""
-    name = volume.meta.get("filename_or_obj") if isinstance(volume, MetaTensor) else None
-    if isinstance(name, (list, tuple)):
-        name = name[0] if name else None
-    return str(name) if name else None
-
-
-def _from_all_ranks(cases: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the cases of all ranks, which may have different numbers of them, in one order everywhere."""
-    if idist.get_world_size() < 2:
-        return cases
-    gathered: list[Any] = [None] * idist.get_world_size()
-    torch.distributed.all_gather_object(gathered, cases)
-    return [case for of_rank in gathered for case in of_rank]
-
-
-def _plain(volume: torch.Tensor) -> torch.Tensor:
-    """Return the tensor without its metadata, which is faster to reduce."""
-    return volume.as_tensor() if isinstance(volume, MetaTensor) else volume
+    def _conventions(self) -> dict[str, Any]:
+        """Return what the numbers depend on beside the masks."""
+        if not self.detailed:
+            return {"detailed": False}
+        return {
+            "detailed": True,
+            "surface_tolerance_mm": self.surface_tolerance_mm,
+            "lesion_overlap": self.lesion_overlap,
+            "lesion_connectivity": CONNECTIVITY,
+        }

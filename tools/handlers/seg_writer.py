@@ -14,7 +14,7 @@ from monai.utils import ensure_tuple
 
 from ..datasets.scan_reader import ct_series, is_nifti
 from ..report.run_files import write_bytes
-from .patient_scores import patients_of
+from .patient_names import patients_of
 
 logger = logging.getLogger(__name__)
 

@@ -17,6 +17,7 @@ STYLE = """
 body { margin: 0; background: var(--ground); color: var(--ink); font: 15px/1.5 system-ui, sans-serif; }
 main { max-width: 1080px; margin: 0 auto; padding: 20px 16px 48px; }
 h1 { font-size: 1.5rem; margin: 0 0 2px; } h2 { font-size: 1.1rem; margin: 28px 0 10px; }
+h3 { font-size: 1rem; margin: 20px 0 8px; }
 .soft { color: var(--soft); margin: 0 0 12px; overflow-wrap: anywhere; }
 .banner { padding: 10px 14px; border-radius: 8px; margin: 12px 0; overflow-wrap: anywhere;
   background: var(--warn-ground); color: var(--warn-ink); }

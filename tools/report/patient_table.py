@@ -1,8 +1,9 @@
-"""From overlaps of single patients to rows, means, spread and intervals.
+"""From overlaps of single scans to rows of patients, means, spread and intervals.
 
-Conventions. Both masks empty: Dice, IoU, sensitivity and precision have no value (NaN) and the patient is counted
-apart. One mask empty: Dice and IoU are 0. Sensitivity has no value without a target, precision none without a
-prediction. All means are over patients, never over slices or pooled voxels. Under ten patients no interval is claimed.
+Conventions. Both masks empty: Dice, IoU, sensitivity, precision, surface Dice and Hausdorff distance have no value
+(NaN) and the patient is counted apart. One mask empty: Dice, IoU and surface Dice are 0, the Hausdorff distance is the
+diagonal of the volume. Sensitivity has no value without a target, precision none without a prediction. All means are
+over patients, never over slices or pooled voxels. Under ten patients no interval is claimed.
 """
 
 from __future__ import annotations
@@ -10,25 +11,15 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-SCORES = (
-    "dice",
-    "iou",
-    "sensitivity",
-    "specificity",
-    "precision",
-    "accuracy",
-    "volume_ml",
-    "target_ml",
-    "false_positive_ml_on_empty_slices",
-)
+from .bootstrap import spread
+from .score_names import LESION_SCORES, SURFACE_SCORES, scores_in
+
 OVERLAPS = ("true_positive", "false_positive", "false_negative", "true_negative", "false_positive_on_empty_slices")
-FEWEST_FOR_INTERVAL = 10
-RESAMPLES = 2000
 
 
 def scores_of(overlap: Mapping[str, float]) -> dict[str, float]:
@@ -47,39 +38,51 @@ def scores_of(overlap: Mapping[str, float]) -> dict[str, float]:
     }
 
 
+def scans_of_patients(cases: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], list[Mapping[str, Any]]]:
+    """Return the scans of each (patient, class), sorted; one that comes twice, as a sampler pads, is there once."""
+    once = {(case["patient"], case["class"], case["file"]): case for case in cases}
+    scans: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for (patient, name, _), case in sorted(once.items(), key=lambda item: item[0]):
+        scans.setdefault((patient, name), []).append(case)
+    return scans
+
+
 def patient_rows(cases: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return one row a patient and class, sorted, from cases ``{"patient", "file", "class", **OVERLAPS in ml}``.
 
-    A case that comes twice, as a distributed sampler pads, counts once; several scans of one patient are added up.
+    Several scans of one patient are added up; surface Dice and Hausdorff distance, which cases may hold beside the
+    overlaps together with the counts of lesions, are averaged over scans.
     """
-    once = {(case["patient"], case["class"], case["file"]): case for case in cases}
-    added: dict[tuple[str, str], dict[str, float]] = {}
-    for (patient, name, _), case in sorted(once.items()):
-        total = added.setdefault((patient, name), dict.fromkeys(OVERLAPS, 0.0))
-        for key in OVERLAPS:
-            total[key] += float(case[key])
-    return [{"patient": patient, "class": name, **scores_of(total)} for (patient, name), total in added.items()]
+    rows = []
+    for (patient, name), scans in scans_of_patients(cases).items():
+        total = {key: sum(float(scan[key]) for scan in scans) for key in OVERLAPS}
+        row = {"patient": patient, "class": name, **scores_of(total)}
+        if all(SURFACE_SCORES[0] in scan for scan in scans):
+            row |= _detail_of(scans, row["volume_ml"] - row["target_ml"])
+        rows.append(row)
+    return rows
 
 
-def summarise(rows: Sequence[Mapping[str, Any]], seed: int = 0) -> dict[str, dict[str, dict[str, Any]]]:
+def summarise(rows: Sequence[Mapping[str, Any]], seed: int = 0) -> dict[str, dict[str, Any]]:
     """Return for each class and score: mean, sd, median, n, and low and high of a bootstrap 95 % interval by patient.
 
-    ``sd`` needs two patients and ``low`` and ``high`` need ten, otherwise they are None. The bootstrap is seeded. Under
-    the class, ``n_patients`` and ``n_empty`` (neither target nor prediction) stand beside the scores.
+    See :func:`tools.report.bootstrap.spread`; the bootstrap is seeded. Under the class stand beside the scores
+    ``n_patients``, ``n_empty`` (neither target nor prediction) and ``n_one_empty`` (one of them).
     """
     summary: dict[str, dict[str, Any]] = {}
     for name in sorted({row["class"] for row in rows}):
         of_class = [row for row in rows if row["class"] == name]
-        summary[name] = {score: _spread([row[score] for row in of_class], seed) for score in SCORES}
+        summary[name] = {score: spread([row[score] for row in of_class], seed) for score in scores_in(rows)}
         summary[name]["n_patients"] = len(of_class)
         summary[name]["n_empty"] = sum(math.isnan(row["dice"]) for row in of_class)
+        summary[name]["n_one_empty"] = sum((row["volume_ml"] > 0) != (row["target_ml"] > 0) for row in of_class)
     return summary
 
 
 def mean_scores(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     """Return the mean of each score over patients, then over classes; NaN where no patient has a value."""
     means = {}
-    for score in SCORES:
+    for score in scores_in(rows):
         of_classes = []
         for name in sorted({row["class"] for row in rows}):
             values = np.array([row[score] for row in rows if row["class"] == name], dtype=float)
@@ -93,29 +96,25 @@ def to_csv(rows: Sequence[Mapping[str, Any]]) -> str:
     """Return the rows as CSV text with a header; a score without a value is an empty cell."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["patient", "class", *SCORES])
+    scores = scores_in(rows)
+    writer.writerow(["patient", "class", *scores])
     for row in rows:
-        values = ["" if math.isnan(row[score]) else f"{row[score]:.6g}" for score in SCORES]
+        values = ["" if math.isnan(row[score]) else f"{row[score]:.6g}" for score in scores]
         writer.writerow([row["patient"], row["class"], *values])
     return text.getvalue()
+
+
+def _detail_of(scans: Sequence[Mapping[str, Any]], volume_error_ml: float) -> dict[str, float]:
+    """Return the detailed scores of a patient: distances averaged over scans with a value, lesions added up."""
+    surface = {score: spread([scan[score] for scan in scans])["mean"] for score in SURFACE_SCORES}
+    return {
+        **{score: math.nan if value is None else value for score, value in surface.items()},
+        "volume_error_ml": volume_error_ml,
+        "absolute_volume_error_ml": abs(volume_error_ml),
+        **{score: sum(scan[score] for scan in scans) for score in LESION_SCORES},
+    }
 
 
 def _ratio(part: float, whole: float) -> float:
     """Return ``part / whole``, NaN when there is nothing to divide by."""
     return part / whole if whole > 0 else math.nan
-
-
-def _spread(values: Sequence[float], seed: int) -> dict[str, Any]:
-    """Return mean, sd, median, n and interval of the values that are not NaN."""
-    known = np.array([value for value in values if math.isfinite(value)], dtype=float)
-    spread: dict[str, Any] = dict.fromkeys(("mean", "sd", "median", "low", "high"))
-    spread["n"] = len(known)
-    if len(known):
-        spread["mean"], spread["median"] = float(known.mean()), float(np.median(known))
-    if len(known) > 1:
-        spread["sd"] = float(known.std(ddof=1))
-    if len(known) >= FEWEST_FOR_INTERVAL:
-        drawn = np.random.default_rng(seed).integers(0, len(known), size=(RESAMPLES, len(known)))
-        low, high = np.quantile(known[drawn].mean(axis=1), (0.025, 0.975))
-        spread["low"], spread["high"] = float(low), float(high)
-    return spread

@@ -15,6 +15,7 @@ SUMMARY = "summary.json"
 CONFIG = "config.json"
 PATIENTS_CSV = "patients.csv"
 PATIENTS_JSON = "patients.json"
+SWEEP_JSON = "sweep.json"
 OVERLAYS = "overlays"
 REPORT = "report.html"
 
