@@ -45,7 +45,10 @@ def test_prepare_converts_a_raw_tree(monkeypatch, raw_phantom, tmp_path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("prepare", "nsclc", "--source", "a", "--output", "b"), "unknown data set 'nsclc'; those there are: nsclc_"),
+        (
+            ("prepare", "nsclc", "--source", "a", "--output", "b"),
+            "unknown data set 'nsclc'; those there are: msd_lung, n",
+        ),
         (("prepare", "nsclc_radiomics", "--source", "a", "--skipbad"), "unknown option: --skipbad; prepare has --"),
         (("demo", "aura_v9"), "unknown bundle 'aura_v9'; those there are: aura_v3"),
         (("prepare", "nsclc_radiomics", "--source", "nowhere", "--output", "b"), "nowhere"),

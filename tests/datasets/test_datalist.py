@@ -152,7 +152,7 @@ def test_a_missing_file_an_unknown_part_and_an_empty_part_are_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match="no datalist.json in"):
         read_datalist(tmp_path, "training")
     write(tmp_path, [item(tmp_path, "P0")])
-    with pytest.raises(ValueError, match="split must be one of training, validation, test, got 'train'"):
+    with pytest.raises(ValueError, match="split must be one of training, validation, test, unlabelled, got 'train'"):
         read_datalist(tmp_path, "train")
-    with pytest.raises(ValueError, match="the 'validation' part of .* is empty .training 1, validation 0, test 0"):
+    with pytest.raises(ValueError, match="the 'validation' part of .* is empty .*validation 0, test 0, unlabelled 0"):
         read_datalist(tmp_path, "validation")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.datasets.dicom_factory import OBLIQUE, make_ct, make_rtstruct, make_seg
-from tools.datasets import case_writer, nsclc_radiomics
+from tools.datasets import nsclc_radiomics, whole_files
 from tools.datasets.nsclc_radiomics import ConversionError, datalist, prepare
 
 
@@ -176,7 +176,7 @@ def test_a_kill_in_the_middle_of_a_file_leaves_no_half_written_file(source, tmp_
             os.truncate(path, 100)
             raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(case_writer.nibabel, "save", half)
+    monkeypatch.setattr(whole_files.nibabel, "save", half)
     with pytest.raises(OSError, match="No space left"):
         run(source, tmp_path / "out")
     assert tree_of(tmp_path / "out") == {
@@ -247,7 +247,7 @@ def test_a_hostile_patient_id_stays_inside_the_output(tmp_path):
     assert data["training"][0]["image"].startswith("images/evil-")
     assert tree_of(tmp_path / "a") == {f"b/out/{name}" for name in tree_of(tmp_path / "a" / "b" / "out")}
     with pytest.raises(ValueError, match="a case must stay inside"):
-        case_writer._inside(tmp_path / "out", "images", "../../x")
+        whole_files.inside(tmp_path / "out", "images", "../../x")
 
 
 def test_a_patient_with_a_seg_is_converted(tmp_path):

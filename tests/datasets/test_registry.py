@@ -16,5 +16,5 @@ def test_a_data_set_without_its_modules_is_not_here(module, phantom):
 
 
 def test_an_unknown_name_is_answered_with_those_there_are():
-    with pytest.raises(ValueError, match="unknown data set 'nsclc'; those there are: nsclc_radiomics"):
+    with pytest.raises(ValueError, match="unknown data set 'nsclc'; those there are: msd_lung, nsclc_radiomics"):
         dataset_entry("nsclc")

@@ -6,6 +6,8 @@ import pytest
 from monai.transforms import LoadImage
 
 from tests.datasets.dicom_factory import make_ct, make_rtstruct
+from tools.datasets.msd_lung import prepare as prepare_msd
+from tools.datasets.msd_lung_phantom import write_phantom
 from tools.datasets.nsclc_radiomics import prepare
 from tools.datasets.scan_finder import find_scans
 from tools.datasets.scan_reader import ScanReader
@@ -86,3 +88,27 @@ def test_wrong_folders_are_named(tmp_path):
         find_scans(tmp_path / "note.txt")
     with pytest.raises(ValueError, match="no scans in .*: neither NIfTI files"):
         find_scans(tmp_path)
+
+
+def test_a_task06_folder_gives_its_images_and_not_its_labels(tmp_path):
+    folder = write_phantom(tmp_path / "Task06_Lung", patients=2, unlabelled=1, pixel_mm=12.0, thickness_mm=20.0)
+    names = [f"lung_{index:03d}" for index in (1, 2, 3)]
+    for place, wanted in ((folder, names), (tmp_path, names), (folder / "imagesTs", names[2:])):
+        scans = find_scans(place)
+        assert [scan["patient"] for scan in scans] == wanted
+        assert all("/images" in scan["image"] and scan["phantom"] for scan in scans)
+
+
+def test_a_listed_task06_folder_gives_all_its_images(tmp_path):
+    folder = write_phantom(tmp_path / "Task06_Lung", patients=2, unlabelled=1, pixel_mm=12.0, thickness_mm=20.0)
+    prepare_msd(folder, tmp_path / "list", quiet=True)
+    prepare_msd(folder, folder, quiet=True)
+    for place in (folder, tmp_path / "list"):
+        scans = sorted(find_scans(place), key=lambda scan: scan["patient"])
+        places = ["imagesTr/lung_001", "imagesTr/lung_002", "imagesTs/lung_003"]
+        assert [scan["image"] for scan in scans] == [str(folder / f"{place}.nii.gz") for place in places]
+
+
+def test_a_folder_named_like_labels_alone_is_read(tmp_path):
+    save_nifti(tmp_path / "labelsTr" / "a.nii.gz")
+    assert [scan["patient"] for scan in find_scans(tmp_path)] == ["a"]

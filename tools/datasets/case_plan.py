@@ -17,8 +17,7 @@ from . import dicom_seg, rtstruct
 from .dicom_files import Annotation, DicomTree
 from .dicom_series import Series
 from .findings import Findings, some
-
-PHANTOM_MANUFACTURER = "MONAI bundle phantom"
+from .phantom_mark import PHANTOM_MARK
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ class Case:
     @property
     def is_phantom(self) -> bool:
         """Whether the CT says that it is synthetic."""
-        return self.series is not None and self.series.manufacturer == PHANTOM_MANUFACTURER
+        return self.series is not None and self.series.manufacturer == PHANTOM_MARK
 
     @property
     def files(self) -> list[Path]:

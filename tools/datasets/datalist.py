@@ -1,10 +1,15 @@
 """``datalist.json``: the one description of a converted data set, written and read here only.
 
     {"name", "version", "seed", "is_phantom", "fingerprint", "source", "fractions",
-     "training": [...], "validation": [...], "test": [...]}
+     "root", "training": [...], "validation": [...], "test": [...], "unlabelled": [...]}
 
-Each item has ``image`` and ``label`` (relative to the file's folder), ``patient``, ``phantom``, ``spacing_mm``,
-``shape``, ``target_ml`` and checksums. Patients, never slices or scans, are divided between the three parts.
+Each item has ``image`` and ``label``, ``patient``, ``phantom``, ``spacing_mm`` (null when nobody knows it), ``shape``,
+``target_ml`` and checksums. Patients, never slices or scans, are divided between the three parts; what has no label is
+``unlabelled`` and belongs to none.
+
+File names are relative to ``root``, and ``root`` is relative to the folder of the file: ``.`` where the converter wrote
+the volumes, the way to the source where it only listed them (``../Task06_Lung``). So list and source may be moved
+together. No file name leads out of ``root``.
 """
 
 import hashlib
@@ -13,7 +18,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from .datalist_item import item_problems, read_item
+
 SPLITS = ("training", "validation", "test")
+UNLABELLED = "unlabelled"
 FILE_NAME = "datalist.json"
 
 
@@ -71,6 +79,8 @@ def write_datalist(
     test_fraction: float = 0.2,
     source: Mapping[str, Any] | None = None,
     is_phantom: bool | None = None,
+    unlabelled: Sequence[dict[str, Any]] = (),
+    root: str = ".",
 ) -> dict[str, Any]:
     """Divide the cases by patient and write ``output/datalist.json`` in one step.
 
@@ -78,11 +88,13 @@ def write_datalist(
         cases: items with relative paths, ``patient``, ``phantom``, ``target_ml`` and ``sha256``.
         source: facts about where the data came from (no absolute paths).
         is_phantom: by default whether any item is.
+        unlabelled: items without ``label`` and ``target_ml``, for inference.
+        root: the way from ``output`` to the folder that file names are relative to.
 
     Returns:
         What was written.
     """
-    from .case_writer import write_text
+    from .whole_files import write_text
 
     fractions = {"validation": val_fraction, "test": test_fraction}
     with_target = {item["patient"] for item in cases if item["target_ml"] > 0}
@@ -96,9 +108,11 @@ def write_datalist(
         "is_phantom": any(item["phantom"] for item in cases) if is_phantom is None else is_phantom,
         "fingerprint": fingerprint_items(cases),
         "source": dict(source or {}),
+        "root": root,
     }
     for part in SPLITS:
         data[part] = [item for item in sorted(cases, key=lambda item: item["image"]) if item["patient"] in parts[part]]
+    data[UNLABELLED] = sorted(unlabelled, key=lambda item: item["image"])
     write_text(Path(output) / FILE_NAME, json.dumps(data, indent=1) + "\n")
     return data
 
@@ -106,18 +120,23 @@ def write_datalist(
 def read_datalist(dataset_dir: Path | str, split: str) -> list[dict[str, Any]]:
     """Read one part of a converted data set and check all of it.
 
+    Args:
+        split: training, validation, test, or unlabelled.
+
     Returns:
-        Items ``{"image": absolute path, "label": absolute path, "patient": str, "phantom": bool}``.
+        Items ``{"image": absolute path, "label": absolute path, "patient": str, "phantom": bool}``; the unlabelled have
+        no ``label``.
 
     Raises:
-        FileNotFoundError: there is no datalist.json.
+        FileNotFoundError: there is no datalist.json, or not what it refers to.
         ValueError: the part is unknown or empty, or what ``read_all`` refuses.
     """
-    if split not in SPLITS:
-        raise ValueError(f"split must be one of {', '.join(SPLITS)}, got '{split}'")
+    known = (*SPLITS, UNLABELLED)
+    if split not in known:
+        raise ValueError(f"split must be one of {', '.join(known)}, got '{split}'")
     parts = read_all(Path(dataset_dir))
     if not parts[split]:
-        counts = ", ".join(f"{part} {len(parts[part])}" for part in SPLITS)
+        counts = ", ".join(f"{part} {len(items)}" for part, items in parts.items())
         raise ValueError(
             f"the '{split}' part of {Path(dataset_dir) / FILE_NAME} is empty ({counts}); add patients or convert again "
             "with other fractions"
@@ -126,37 +145,27 @@ def read_datalist(dataset_dir: Path | str, split: str) -> list[dict[str, Any]]:
 
 
 def read_all(folder: Path) -> dict[str, list[dict[str, Any]]]:
-    """Read and check all three parts; items as ``read_datalist`` gives them.
+    """Read and check all parts, the unlabelled last; items as ``read_datalist`` gives them.
 
     Raises:
-        FileNotFoundError: there is no datalist.json.
+        FileNotFoundError: there is no datalist.json, or not the folder it refers to.
         ValueError: it is damaged, a patient is in two parts, or files are missing, lie outside the folder or do not fit
             each other; all such cases are listed.
     """
     data = _load(folder)
+    root = _root(folder, data)
     problems: list[str] = []
     owners: dict[str, str] = {}
-    for part in SPLITS:
+    for part in (*SPLITS, UNLABELLED):
         for item in data[part]:
-            problems += _problems(folder, item)
+            problems += item_problems(root, item, ("image",) if part == UNLABELLED else ("image", "label"))
             other = owners.setdefault(str(item.get("patient")), part)
             if other != part:
                 problems.append(f"patient {item.get('patient')} is in {other} and in {part}: split by patient")
     if problems:
         listed = "".join(f"\n  - {text}" for text in dict.fromkeys(problems))
         raise ValueError(f"{folder / FILE_NAME} does not fit its files:{listed}\nConvert the data set again.")
-    return {
-        part: [
-            {
-                "image": str((folder / item["image"]).resolve()),
-                "label": str((folder / item["label"]).resolve()),
-                "patient": item["patient"],
-                "phantom": bool(item.get("phantom", False)),
-            }
-            for item in data[part]
-        ]
-        for part in SPLITS
-    }
+    return {part: [read_item(root, item) for item in data[part]] for part in (*SPLITS, UNLABELLED)}
 
 
 def _load(folder: Path) -> dict[str, Any]:
@@ -165,34 +174,21 @@ def _load(folder: Path) -> dict[str, Any]:
         raise FileNotFoundError(f"no {FILE_NAME} in {folder}; dataset_dir must be the output folder of a converter")
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-        whole = all(isinstance(item, dict) for part in SPLITS for item in data[part])
-    except (ValueError, KeyError, TypeError) as error:
+        data.setdefault(UNLABELLED, [])
+        whole = all(isinstance(item, dict) for part in (*SPLITS, UNLABELLED) for item in data[part])
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path} is damaged ({type(error).__name__}: {error}); convert the data set again") from error
     if not whole:
         raise ValueError(f"{path} is damaged: its parts must be lists of items; convert the data set again")
     return data
 
 
-def _problems(folder: Path, item: Mapping[str, Any]) -> list[str]:
-    """What is wrong with one item: keys, places, files, shapes (by header)."""
-    import nibabel
-
-    who = str(item.get("patient") or item.get("image"))
-    missing = [key for key in ("image", "label", "patient") if not isinstance(item.get(key), str)]
-    if missing:
-        return [f"{who}: an item needs image, label and patient, missing: {', '.join(missing)}"]
-    problems, shapes = [], {}
-    for key in ("image", "label"):
-        path = folder / item[key]
-        if not path.resolve().is_relative_to(folder.resolve()):
-            problems.append(f"{who}: the {key} must lie inside the folder, found {item[key]}")
-        elif not path.is_file():
-            problems.append(f"{who}: the {key} is missing: {item[key]}")
-        else:
-            try:
-                shapes[key] = nibabel.load(path).shape
-            except Exception as error:  # nibabel raises many kinds for a damaged file
-                problems.append(f"{who}: the {key} is no readable NIfTI file: {item[key]} ({error})")
-    if len(set(shapes.values())) > 1:
-        problems.append(f"{who}: image and label must have one shape, found {shapes['image']} and {shapes['label']}")
-    return problems
+def _root(folder: Path, data: Mapping[str, Any]) -> Path:
+    """Folder that the file names are relative to."""
+    root = folder / str(data.get("root", "."))
+    if not root.is_dir():
+        raise FileNotFoundError(
+            f"{folder / FILE_NAME} lists files of {root.resolve()}, which is not there: it was moved or removed; "
+            "put it back, or prepare the data set again"
+        )
+    return root

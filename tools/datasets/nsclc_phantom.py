@@ -5,14 +5,12 @@ Every file says "MONAI bundle phantom" in Manufacturer.
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
 from pathlib import Path
 
 import numpy as np
 
 from .phantom_dicom import ct_datasets, rtstruct_dataset, save, stable_uid
+from .phantom_folder import check_phantom_arguments, phantom_folder
 from .phantom_grades import Grade, grade_named
 from .phantom_lesions import OUTSIDE_MM
 from .phantom_patient import PhantomPatient, phantom_patient
@@ -43,23 +41,10 @@ def write_phantom(
         FileExistsError: `folder` holds something already.
     """
     chosen, folder = grade_named(grade), Path(folder)
-    if patients < 1:
-        raise ValueError(f"patients must be 1 or more, got {patients}")
-    for name, value in (("pixel_mm", pixel_mm), ("thickness_mm", thickness_mm)):
-        if value is not None and not value > 0:
-            raise ValueError(f"{name} must be above 0 mm, got {value}")
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise FileExistsError(f"{folder} is not an empty folder: name another one, or remove it first")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
+    check_phantom_arguments(patients, pixel_mm, thickness_mm)
+    with phantom_folder(folder) as draft:
         for index in range(patients):
             _write_patient(draft, chosen, index, seed, pixel_mm, thickness_mm)
-        draft.chmod(0o755)
-        os.replace(draft, folder)  # an empty folder of that name is replaced
-    except BaseException:
-        shutil.rmtree(draft, ignore_errors=True)
-        raise
     return folder
 
 

@@ -23,24 +23,21 @@ from typing import Any
 
 from tqdm import tqdm
 
-from ..own_command import own_command
 from .case_mask import target_mask
 from .case_plan import Case, plan_cases
-from .case_writer import clear_partial, finished_item, source_digest, write_case, write_text
-from .conversion_report import count_problems, problems_text, result_text, source_text, warnings_text
-from .datalist import FILE_NAME, read_datalist, split_patients, write_datalist
+from .case_writer import FOLDERS, finished_item, write_case
+from .conversion_report import ConversionError, final_text, stop_on_problems
+from .datalist import split_patients, write_datalist
+from .dataset_items import converted_items, phantom_items
 from .dicom_files import DicomTree, scan_folder
-from .phantom_set import phantom_set
+from .file_digest import source_digest
+from .whole_files import clear_partial, write_text
 
 NAME = "nsclc_radiomics"
 VERSION = "1.0.0"
 DEFAULT_ROI = r"(?i)^GTV[-_ ]?1$"
 SUSPECT = frozenset(f"LUNG1-{number:03d}" for number in (14, 21, 85, 95, 128, 194, 412))
 REPORT = "report.txt"
-
-
-class ConversionError(ValueError):
-    """The source has problems. The message lists all of them; nothing was written."""
 
 
 def prepare(
@@ -81,7 +78,13 @@ def prepare(
     tree = scan_folder(source, progress=not quiet)
     cases = _check_cases(tree, roi, allow_empty, quiet)
     good = [case for case in cases if not case.findings.problems]
-    _stop_on_problems(source, tree, cases, good, skip_bad)
+    if not cases and not tree.problems:
+        raise ConversionError(
+            f"no DICOM images in {source} ({tree.skipped} files are no DICOM, links to folders are not followed); "
+            "give the folder with the unpacked patients"
+        )
+    found = _source_text(tree, cases)
+    stop_on_problems(source, found, tree.problems, cases, skip_bad)
     _check_room(output, good)
     items = _convert(output, good, {"version": VERSION, "roi": roi, "allow_empty": allow_empty}, quiet)
     facts = {"cases": len(items), "left_out": [case.name for case in cases if case.findings.problems], "roi": roi}
@@ -89,7 +92,7 @@ def prepare(
         output, items, name=NAME, converter_version=VERSION, seed=seed, val_fraction=val_fraction,
         test_fraction=test_fraction, source=facts,
     )  # fmt: skip
-    text = _final_text(tree, cases, data)
+    text = final_text(found, tree.problems, cases, data)
     write_text(output / REPORT, text + "\n")
     if not quiet:
         print(text)
@@ -118,17 +121,13 @@ def datalist(
         FileNotFoundError: ``dataset_dir`` is no converted data set; says what was expected and how to make it.
         ValueError: see ``read_datalist``.
     """
-    if dataset_dir is None or str(dataset_dir) == "":
-        folder = phantom_set(Path(phantom_dir), prepare, VERSION, phantom_patients, phantom_grade, phantom_seed)
-        return read_datalist(folder, split)
-    folder = Path(dataset_dir)
-    if not (folder / FILE_NAME).is_file():
-        state = "does not exist" if not folder.exists() else f"has no {FILE_NAME}"
-        raise FileNotFoundError(
-            f"dataset_dir {folder.absolute()} {state}; expected there: {FILE_NAME}, images/ and labels/ of a converted "
-            f"data set. Make them with: {own_command(f'prepare {NAME} --source RAW --output {folder.absolute()}')}"
-        )
-    return read_datalist(folder, split)
+    if dataset_dir is not None and str(dataset_dir) != "":
+        return converted_items(dataset_dir, split, NAME, "images/ and labels/ of a converted data set")
+    from .nsclc_phantom import write_phantom
+
+    return phantom_items(
+        phantom_dir, split, NAME, VERSION, write_phantom, prepare, phantom_patients, phantom_grade, phantom_seed
+    )
 
 
 def _check_settings(output: Path, roi: str, val_fraction: float, test_fraction: float, seed: int) -> None:
@@ -155,22 +154,6 @@ def _check_cases(tree: DicomTree, roi: str, allow_empty: bool, quiet: bool) -> l
     return cases
 
 
-def _stop_on_problems(source: Path, tree: DicomTree, cases: list[Case], good: list[Case], skip_bad: bool) -> None:
-    if not cases and not tree.problems:
-        raise ConversionError(
-            f"no DICOM images in {source} ({tree.skipped} files are no DICOM, links to folders are not followed); "
-            "give the folder with the unpacked patients"
-        )
-    count = count_problems(tree, cases)
-    if count and (not skip_bad or not good):
-        left = "" if good else " and no good case is left"
-        move = "Repair or remove them, or pass --skip-bad to convert the rest." if good else ""
-        raise ConversionError(
-            f"{count} problem(s) in {source}{left}; nothing was written.\n{source_text(tree, cases)}\n"
-            f"{problems_text(tree, cases)}\n{move}".rstrip()
-        )
-
-
 def _check_room(output: Path, cases: list[Case]) -> None:
     """Check the free space before the first file; what an earlier run has written counts as free."""
     place = next(path for path in (output.absolute(), *output.absolute().parents) if path.exists())
@@ -186,7 +169,7 @@ def _check_room(output: Path, cases: list[Case]) -> None:
 
 def _convert(output: Path, cases: list[Case], settings: dict[str, Any], quiet: bool) -> list[dict[str, Any]]:
     output.mkdir(parents=True, exist_ok=True)
-    clear_partial(output)
+    clear_partial(output, FOLDERS)
     items = []
     bar = tqdm(cases, desc="converting", unit="case", disable=quiet)
     for case in bar:
@@ -197,11 +180,9 @@ def _convert(output: Path, cases: list[Case], settings: dict[str, Any], quiet: b
     return items
 
 
-def _final_text(tree: DicomTree, cases: list[Case], data: dict[str, Any]) -> str:
-    parts = [f"{NAME}: {source_text(tree, cases)}"]
-    warnings, problems = warnings_text(cases), problems_text(tree, cases)
-    if warnings:
-        parts.append(f"Look at these:\n{warnings}")
-    if problems:
-        parts.append(f"Left out ({count_problems(tree, cases)} problem(s)):\n{problems}")
-    return "\n".join([*parts, result_text(data)])
+def _source_text(tree: DicomTree, cases: list[Case]) -> str:
+    other = "".join(f", {count} {modality}" for modality, count in sorted(tree.other.items()))
+    return (
+        f"{len(cases)} case(s); {len(tree.series)} image series, {len(tree.annotations)} RTSTRUCT or SEG file(s)"
+        f"{other}; {tree.skipped} file(s) are no DICOM and were skipped"
+    )

@@ -13,9 +13,9 @@ from pydicom.sequence import Sequence
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, RTStructureSetStorage, generate_uid
 from skimage import measure
 
+from .phantom_mark import PHANTOM_MARK
 from .phantom_patient import PhantomPatient
 
-MANUFACTURER = "MONAI bundle phantom"
 STUDY_DATE, STUDY_TIME = "20000101", "120000"
 MIN_CONTOUR_POINTS = 4
 
@@ -145,7 +145,7 @@ def _new_file(sop_class: str, uid: str, patient_id: str, key: str) -> FileDatase
     ds.StudyDate = ds.SeriesDate = ds.ContentDate = STUDY_DATE
     ds.StudyTime = ds.SeriesTime = ds.ContentTime = STUDY_TIME
     ds.StudyID, ds.AccessionNumber, ds.ReferringPhysicianName = "", "", ""
-    ds.Manufacturer, ds.ManufacturerModelName = MANUFACTURER, "CT phantom"
+    ds.Manufacturer, ds.ManufacturerModelName = PHANTOM_MARK, "CT phantom"
     ds.PatientName, ds.PatientID = f"{patient_id}^", patient_id
     ds.PatientBirthDate, ds.PatientSex = "", ""
     return ds

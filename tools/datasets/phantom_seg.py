@@ -9,7 +9,8 @@ import numpy as np
 from pydicom.dataset import Dataset, FileDataset
 from pydicom.sr.codedict import codes
 
-from .phantom_dicom import MANUFACTURER, STUDY_DATE, STUDY_TIME, stable_uid
+from .phantom_dicom import STUDY_DATE, STUDY_TIME, stable_uid
+from .phantom_mark import PHANTOM_MARK
 
 logging.getLogger("highdicom").setLevel(logging.WARNING)  # it reports each group of attributes that it copies
 
@@ -23,7 +24,7 @@ def seg_dataset(ct: list[FileDataset], patient_id: str, key: str, masks: dict[st
         segmentation_type=hd.seg.SegmentationTypeValues.BINARY,
         segment_descriptions=[_description(number, label) for number, label in enumerate(masks, 1)],
         series_instance_uid=stable_uid(uid, "series"), series_number=300,
-        sop_instance_uid=uid, instance_number=1, manufacturer=MANUFACTURER, manufacturer_model_name="CT phantom",
+        sop_instance_uid=uid, instance_number=1, manufacturer=PHANTOM_MARK, manufacturer_model_name="CT phantom",
         software_versions="1", device_serial_number="0", omit_empty_frames=True,
     )  # fmt: skip
     _settle(seg, uid)

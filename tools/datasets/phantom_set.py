@@ -16,44 +16,52 @@ from .datalist import FILE_NAME
 logger = logging.getLogger(__name__)
 
 
-def phantom_set(folder: Path, prepare: Callable, version: str, patients: int, grade: str, seed: int) -> Path:
-    """Return the converted phantom below ``folder``; make it from raw DICOM when it is not there yet.
+def phantom_set(
+    folder: Path,
+    name: str,
+    version: str,
+    write_phantom: Callable,
+    prepare: Callable,
+    patients: int,
+    grade: str,
+    seed: int,
+) -> Path:
+    """Return the converted phantom of the data set ``name`` below ``folder``; make it when it is not there yet.
 
-    It gets its name only when it is complete, and that name says what it is, so that another size, grade, seed or
-    converter version is another folder. With several processes rank 0 makes it while the others wait; on a node that
-    does not share the folder each process makes its own, the first to finish wins.
+    It is written in the raw form and converted as real data would be. It gets its name only when it is complete, and
+    that name says what it is, so that another size, grade, seed or converter version is another folder. With several
+    processes rank 0 makes it while the others wait; on a node that does not share the folder each process makes its
+    own, the first to finish wins.
     """
-    made = folder / f"{grade}-{patients}-patients-seed-{seed}-v{version}"
+    made = folder / f"{name}-{grade}-{patients}-patients-seed-{seed}-v{version}"
     several = torch.distributed.is_available() and torch.distributed.is_initialized()
     rank = torch.distributed.get_rank() if several else 0
     if rank == 0:
-        _warn_once(str(folder))
+        _warn_once(str(folder), name)
     if several:
         try:
             if rank == 0:
-                _make(made, prepare, patients, grade, seed)
+                _make(made, write_phantom, prepare, patients, grade, seed)
         finally:
             torch.distributed.barrier()
-    _make(made, prepare, patients, grade, seed)
+    _make(made, write_phantom, prepare, patients, grade, seed)
     return made / "nifti"
 
 
 @cache
-def _warn_once(folder: str) -> None:
+def _warn_once(folder: str, name: str) -> None:
     logger.warning(
         "no dataset_dir was given: a small synthetic phantom is used instead, made in %s. What is learnt from it says "
         "nothing about patients. For real data pass --dataset_dir DIR; this makes it: %s",
         folder,
-        own_command("prepare DATASET --source RAW --output DIR"),
+        own_command(f"prepare {name} --source RAW --output DIR"),
     )
 
 
-def _make(made: Path, prepare: Callable, patients: int, grade: str, seed: int) -> None:
-    """Write raw DICOM, convert it, and give both their name in one step."""
+def _make(made: Path, write_phantom: Callable, prepare: Callable, patients: int, grade: str, seed: int) -> None:
+    """Write the raw form, convert it, and give both their name in one step."""
     if (made / "nifti" / FILE_NAME).is_file():
         return
-    from .nsclc_phantom import write_phantom
-
     made.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=".phantom-", dir=made.parent))
     try:

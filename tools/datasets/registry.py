@@ -35,6 +35,12 @@ KNOWN = {
         raw_form="DICOM CT with RTSTRUCT or SEG, in any folders",
         source="https://doi.org/10.7937/K9/TCIA.2015.PF0M9REI",
     ),
+    "msd_lung": DatasetEntry(
+        module="msd_lung",
+        phantom_module="msd_lung_phantom",
+        raw_form="Task06_Lung of the Medical Segmentation Decathlon: NIfTI with dataset.json",
+        source="http://medicaldecathlon.com",
+    ),
 }
 # a packed bundle holds the modules of its own data set only
 DATASETS = {name: entry for name, entry in KNOWN.items() if entry.is_here()}

@@ -4,13 +4,18 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from .phantom_mark import PHANTOM_MARK, is_phantom_file
 from .scan_reader import ct_volumes, is_nifti
 
 KEYS = ("image", "patient", "phantom")
+LABELS = ("labelsTr", "labelsTs")  # of the Medical Segmentation Decathlon, beside imagesTr and imagesTs
 
 
 def find_scans(dataset_dir: str | Path | None) -> list[dict[str, Any]]:
     """Every scan below a folder: a converted data set, NIfTI files and DICOM CT series.
+
+    Labels are no scans: of a converted set the images are taken, with label or without, and in the form of the Medical
+    Segmentation Decathlon ``labelsTr`` beside ``imagesTr`` is passed over.
 
     Returns:
         ``{"image": path or list of files, "patient": str, "phantom": bool}``, sorted; ``patient`` is unique (file name,
@@ -29,11 +34,10 @@ def find_scans(dataset_dir: str | Path | None) -> list[dict[str, Any]]:
     if not folder.is_dir():
         raise NotADirectoryError(f"dataset_dir must be a folder with NIfTI files or DICOM CT, this is a file: {folder}")
     if (folder / "datalist.json").is_file():
-        from .datalist import SPLITS, read_all
+        from .datalist import read_all
 
-        parts = read_all(folder)
-        return _unique([{key: item[key] for key in KEYS} for part in SPLITS for item in parts[part]])
-    nifti = sorted(path for path in folder.rglob("*") if path.is_file() and is_nifti(path) and path.name[0] != ".")
+        return _unique([{key: item[key] for key in KEYS} for items in read_all(folder).values() for item in items])
+    nifti = sorted(path for path in folder.rglob("*") if _is_scan(path, folder))
     scans = _nifti_scans(folder, nifti) + _dicom_scans(folder)
     if not scans:
         raise ValueError(f"no scans in {folder.absolute()}: neither NIfTI files (.nii, .nii.gz) nor DICOM CT series")
@@ -51,14 +55,25 @@ def _nifti_scans(folder: Path, paths: list[Path]) -> list[dict[str, Any]]:
             "patient": stem(path)
             if counts[stem(path)] == 1
             else "_".join([*path.relative_to(folder).parts[:-1], stem(path)]),
-            "phantom": False,
+            "phantom": is_phantom_file(path),
         }
         for path in paths
     ]
 
 
+def _is_scan(path: Path, folder: Path) -> bool:
+    """Whether a file is NIfTI, not hidden, and no label of the Medical Segmentation Decathlon."""
+    if path.name[0] == "." or not is_nifti(path) or not path.is_file():
+        return False
+    inside = path.relative_to(folder).parents
+    return not any(
+        parent.name in LABELS and any((folder / parent.parent / name).is_dir() for name in ("imagesTr", "imagesTs"))
+        for parent in inside
+    )
+
+
 def _dicom_scans(folder: Path) -> list[dict[str, Any]]:
-    from .case_plan import PHANTOM_MANUFACTURER, case_name
+    from .case_plan import case_name
     from .dicom_files import scan_folder
 
     tree = scan_folder(folder)
@@ -75,7 +90,7 @@ def _dicom_scans(folder: Path) -> list[dict[str, Any]]:
             parent.is_relative_to(home) for other, theirs in owners if other is not item for parent in theirs
         )
         image = str(home) if alone else [str(path) for path in item.files]
-        name, phantom = case_name(item.patient_id, item.study_uid), item.manufacturer == PHANTOM_MANUFACTURER
+        name, phantom = case_name(item.patient_id, item.study_uid), item.manufacturer == PHANTOM_MARK
         scans.append({"image": image, "patient": name, "phantom": phantom})
     return scans
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Hashable, Mapping, Sequence
 
-import numpy as np
 import torch
 from monai.config import KeysCollection
 from monai.data import MetaTensor
 from monai.transforms import MapTransform
 
-logger = logging.getLogger(__name__)
+from .grid_distance import SAME_GRID_MM, grid_distance_mm
 
-AFFINE_TOLERANCE_MM = 1e-2
+logger = logging.getLogger(__name__)
 
 
 class CheckScand(MapTransform):
@@ -103,11 +102,8 @@ def _grid_problems(key: str, volume: torch.Tensor, label: torch.Tensor) -> list[
         ]
     if not (isinstance(volume, MetaTensor) and isinstance(label, MetaTensor)):
         return []
-    corners = np.array(np.meshgrid(*[(0, n - 1) for n in volume.shape[1:]], indexing="ij")).reshape(3, -1)
-    corners = np.vstack([corners, np.ones(corners.shape[1])])
-    shift = (np.asarray(volume.affine.cpu(), float) - np.asarray(label.affine.cpu(), float)) @ corners
-    distance = float(np.abs(shift).max())
-    if distance <= AFFINE_TOLERANCE_MM:
+    distance = grid_distance_mm(volume.affine.cpu(), label.affine.cpu(), volume.shape[1:])
+    if distance <= SAME_GRID_MM:
         return []
     return [
         f"{names} must lie on one grid, but their affines place a corner {distance:.2f} mm apart; convert them again."

@@ -1,0 +1,46 @@
+"""What ``datalist`` of every data set does: items of a converted set, or of a phantom when none was given."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ..own_command import own_command
+from .datalist import FILE_NAME, read_datalist
+from .phantom_set import phantom_set
+
+
+def converted_items(dataset_dir: str | Path, split: str, name: str, expected: str) -> list[dict[str, Any]]:
+    """Items of one part of a converted data set, see ``read_datalist``.
+
+    Args:
+        name: of the data set, for the command that makes it.
+        expected: what should be there beside datalist.json, in words.
+
+    Raises:
+        FileNotFoundError: it is no converted data set; says what was expected and how to make it.
+        ValueError: see ``read_datalist``.
+    """
+    folder = Path(dataset_dir)
+    if not (folder / FILE_NAME).is_file():
+        state = "does not exist" if not folder.exists() else f"has no {FILE_NAME}"
+        raise FileNotFoundError(
+            f"dataset_dir {folder.absolute()} {state}; expected there: {FILE_NAME}, {expected}. "
+            f"Make them with: {own_command(f'prepare {name} --source RAW --output {folder.absolute()}')}"
+        )
+    return read_datalist(folder, split)
+
+
+def phantom_items(
+    phantom_dir: str | Path,
+    split: str,
+    name: str,
+    version: str,
+    write_phantom: Callable,
+    prepare: Callable,
+    patients: int,
+    grade: str,
+    seed: int,
+) -> list[dict[str, Any]]:
+    """Items of one part of a phantom, made once below ``phantom_dir``, see ``phantom_set``."""
+    folder = phantom_set(Path(phantom_dir), name, version, write_phantom, prepare, patients, grade, seed)
+    return read_datalist(folder, split)

@@ -1,0 +1,144 @@
+"""Lung tumours of the Medical Segmentation Decathlon (Task06_Lung) for training, straight from its NIfTI files.
+
+Source: http://medicaldecathlon.com, Task06_Lung.tar (63 CT with label, 32 without, CC BY-SA 4.0; the scans are from
+https://doi.org/10.7937/K9/TCIA.2017.7hs46erv). ``msd_lung_folder`` says which layouts are taken.
+
+    SOURCE/dataset.json   imagesTr/lung_001.nii.gz   labelsTr/lung_001.nii.gz   imagesTs/lung_002.nii.gz
+
+Output: ``OUTPUT/datalist.json`` and ``report.txt``, nothing else. No volume is copied: datalist.json holds the way from
+OUTPUT to SOURCE (``root``) and file names relative to that. Move both together, or prepare again; OUTPUT may be SOURCE
+itself. Volumes of ``imagesTs`` have no label: they are listed as ``unlabelled`` and take no part in the split.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from .conversion_report import ConversionError, final_text, stop_on_problems
+from .datalist import split_patients, write_datalist
+from .dataset_items import converted_items, phantom_items
+from .msd_lung_check import check_case
+from .msd_lung_folder import MsdCase, MsdFolder, find_root, plan_folder
+from .whole_files import write_text
+
+NAME = "msd_lung"
+VERSION = "1.0.0"
+REPORT = "report.txt"
+
+
+def prepare(
+    source: str | Path,
+    output: str | Path,
+    skip_bad: bool = False,
+    seed: int = 0,
+    val_fraction: float = 0.2,
+    test_fraction: float = 0.2,
+    allow_empty: bool = False,
+    quiet: bool = False,
+) -> dict[str, Any]:
+    """Check every volume of a Task06_Lung folder, then list them.
+
+    Args:
+        source: the unpacked folder, or the folder it lies in.
+        output: folder for datalist.json; may exist, and may be the source.
+        skip_bad: list the good cases and name the others, instead of stopping.
+        seed: of the division by case.
+        val_fraction: share of the cases for validation (at least one when there are two).
+        test_fraction: share of the cases for the test part (at least one when there are three, none when 0).
+        allow_empty: take a label without voxels as "no tumour" instead of as a problem.
+        quiet: neither progress bar nor the closing table; the report file is written all the same.
+
+    Returns:
+        What datalist.json holds.
+
+    Raises:
+        ConversionError: problems were found and ``skip_bad`` is off (nothing is written), or no good case is left.
+        FileNotFoundError, NotADirectoryError: of ``source``, or of an output that is a file.
+        ValueError: impossible fractions.
+    """
+    source, output = Path(source), Path(output)
+    _check_settings(source, output, val_fraction, test_fraction, seed)
+    root = find_root(source)
+    if root is None:
+        raise ConversionError(f"{source} is no Task06_Lung folder; expected there: dataset.json, imagesTr and labelsTr")
+    folder = plan_folder(root)
+    items = _check_volumes(folder, allow_empty, quiet)
+    if not any(case.is_labelled for case in folder.cases):
+        folder.problems.append("no case with label: expected imagesTr and labelsTr with NIfTI files of the same names")
+    stop_on_problems(root, folder.summary, folder.problems, folder.cases, skip_bad)
+    output.mkdir(parents=True, exist_ok=True)
+    left_out = [case.name for case in folder.cases if case.findings.problems]
+    data = write_datalist(
+        output, [item for item in items if "label" in item], name=NAME, converter_version=VERSION, seed=seed,
+        val_fraction=val_fraction, test_fraction=test_fraction, source={"cases": len(items), "left_out": left_out},
+        unlabelled=[item for item in items if "label" not in item],
+        root=Path(os.path.relpath(root.resolve(), output.resolve())).as_posix(),
+    )  # fmt: skip
+    text = final_text(folder.summary, folder.problems, folder.cases, data)
+    write_text(output / REPORT, text + "\n")
+    if not quiet:
+        print(text)
+    return data
+
+
+def datalist(
+    dataset_dir: str | Path | None,
+    split: str,
+    phantom_dir: str | Path,
+    phantom_patients: int = 6,
+    phantom_grade: str = "easy",
+    phantom_seed: int = 0,
+) -> list[dict[str, Any]]:
+    """Items of one part of a prepared data set; without a ``dataset_dir``, of a phantom made for the purpose.
+
+    Args:
+        dataset_dir: output folder of ``prepare``, or None for the phantom.
+        split: training, validation or test; or unlabelled.
+        phantom_dir: where the phantom is made, once, and found again.
+
+    Returns:
+        Items ``{"image", "label", "patient", "phantom"}`` with absolute paths; the unlabelled have no ``label``.
+
+    Raises:
+        FileNotFoundError: ``dataset_dir`` is no prepared data set; says what was expected and how to make it.
+        ValueError: see ``read_datalist``.
+    """
+    if dataset_dir is not None and str(dataset_dir) != "":
+        return converted_items(dataset_dir, split, NAME, "which lists the volumes of a Task06_Lung folder")
+    from .msd_lung_phantom import write_phantom
+
+    return phantom_items(
+        phantom_dir, split, NAME, VERSION, write_phantom, prepare, phantom_patients, phantom_grade, phantom_seed
+    )
+
+
+def _check_settings(source: Path, output: Path, val_fraction: float, test_fraction: float, seed: int) -> None:
+    split_patients([], {"validation": val_fraction, "test": test_fraction}, seed)
+    if not source.exists():
+        raise FileNotFoundError(f"--source does not exist: {source.absolute()}; give the unpacked Task06_Lung folder")
+    if not source.is_dir():
+        raise NotADirectoryError(f"--source must be a folder, this is a file: {source}; unpack it first (tar xf)")
+    if output.exists() and not output.is_dir():
+        raise NotADirectoryError(f"--output must be a folder, this is a file: {output}")
+
+
+def _check_volumes(folder: MsdFolder, allow_empty: bool, quiet: bool) -> list[dict[str, Any]]:
+    """Read every volume; problems go to the cases' findings. Returns the items of the good cases."""
+    items: list[dict[str, Any]] = []
+    owners: dict[str, MsdCase] = {}
+    bar = tqdm(folder.cases, desc="checking", unit="case", disable=quiet)
+    for case in bar:
+        bar.set_postfix_str(case.name)
+        item = check_case(folder.root, case, allow_empty)
+        if item is None:
+            continue
+        other = owners.setdefault(item["sha256"]["image"], case)
+        if other is case:
+            items.append(item)
+        else:
+            case.findings.problem(
+                f"{case.image} and {other.image} are the same file: one patient could fall into two parts; remove one"
+            )
+    return items
