@@ -8,11 +8,11 @@ from tools.handlers.early_stop import EarlyStop
 from tools.handlers.handler_states import load_states, save_states
 
 
-def run(scores, patience=2, states=None):
+def run(scores, patience=2, states=None, target=None):
     validator = Engine(lambda engine, batch: None)
     validator.state.key_metric_name = "val_dice"
     trainer = Engine(lambda engine, batch: None)
-    EarlyStop(validator, patience=patience).attach(trainer)
+    EarlyStop(validator, patience=patience, target=target).attach(trainer)
     if states:
         load_states(trainer, states)
 
@@ -39,6 +39,16 @@ def test_goes_on_while_it_improves():
 
 def test_nan_is_no_improvement():
     assert run([0.5, math.nan, math.nan, 0.9]).state.epoch == 3
+
+
+@pytest.mark.parametrize(("target", "epochs"), [(0.6, 3), (0.61, 4), (0.9, 5)])
+def test_stops_where_the_target_is_reached(target, epochs):
+    trainer = run([0.1, 0.2, 0.6, 0.7, 0.7], target=target)
+    assert trainer.state.epoch == epochs
+    reason = getattr(trainer.state, "stop_reason", "")
+    assert reason == (
+        "" if epochs == 5 else f"val_dice is {0.6 if epochs == 3 else 0.7:.4f}, at least {target} was wanted"
+    )
 
 
 def test_patience_goes_on_after_resume():

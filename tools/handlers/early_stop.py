@@ -1,4 +1,4 @@
-"""Stop when validation no longer improves."""
+"""Stop when validation no longer improves, or is as good as one wanted."""
 
 import logging
 import math
@@ -22,14 +22,18 @@ class EarlyStop:
         validator: a MONAI evaluator with a key metric; higher is better.
         patience: so many validations without improvement end training.
         min_delta: what counts as an improvement.
+        target: a metric of so much or more ends training at once; None for no such end.
     """
 
-    def __init__(self, validator: Engine, patience: int = 20, min_delta: float = 0.0) -> None:
+    def __init__(
+        self, validator: Engine, patience: int = 20, min_delta: float = 0.0, target: float | None = None
+    ) -> None:
         if patience < 1:
             raise ValueError(f"patience must be at least 1 validation, got {patience}")
         self.validator = validator
         self.patience = patience
         self.min_delta = min_delta
+        self.target = target
 
     def attach(self, engine: Engine) -> None:
         """Attach to the trainer that ``validator`` is run by."""
@@ -43,7 +47,13 @@ class EarlyStop:
 
     def _judge(self, validator: Engine, trainer: Engine) -> Any:
         self.stopping(validator)
-        if self.stopping.counter >= self.patience:
+        value = self._score(validator)
+        if self.target is not None and value >= self.target:
+            name = validator.state.key_metric_name
+            trainer.state.stop_reason = f"{name} is {value:.4f}, at least {self.target:g} was wanted"
+            logger.info("training stops: %s", trainer.state.stop_reason)
+            trainer.terminate()
+        elif self.stopping.counter >= self.patience:
             trainer.state.stop_reason = (
                 f"{validator.state.key_metric_name} has not improved on {self.stopping.best_score:.4f} in "
                 f"{self.patience} validations"
