@@ -14,6 +14,7 @@ from tools.__main__ import main
 from tools.bundle.content import content_hash
 from tools.bundle.pack import pack, packed_files
 from tools.bundle.pack_error import PackError
+from tools.bundle.packed_config import string_reasons
 from tools.bundle.vendoring import PACKAGE
 
 TARGET = "tools.networks.aura_vit.AuraViT"
@@ -146,10 +147,22 @@ CONFIGS = {
     "upwards": ({"x": "$@bundle_root + '/../other'"}, "leaves the bundle's folder"),
     "absolute": ({"x": "/data/ct"}, "leaves the bundle's folder"),
     "home": ({"x": "$open('/home/someone/file')"}, "leaves the bundle's folder"),
+    "quoted": ({"x": "$sorted(glob.glob('/workspace/data/*.nii.gz'))"}, "leaves the bundle's folder"),
+    "added to": ({"x": "$'/data/' + @dataset_name"}, "leaves the bundle's folder"),
+    "share": ({"x": "\\\\server\\ct"}, "leaves the bundle's folder"),
+    "address": ({"x": "file:///data/ct"}, "leaves the bundle's folder"),
     "no Python": ({"x": "$len(@windows_hu"}, "is not valid Python"),
     "package": ({"imports": ["$import pandas"]}, "needs pandas, which has no exact pin in requirements.txt"),
     "taken": ({"search_path": 1}, "'search_path' is used by packing"),
 }
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["$@bundle_root + '/eval'", "$f'{@bundle_root}/a'", "$@a#b::0.endswith('/x')", "$@name.split('/')", "a/b"],
+)
+def test_paths_below_another_stay_in_the_folder(value):
+    assert string_reasons(value) == []
 
 
 @pytest.mark.parametrize(("entries", "message"), CONFIGS.values(), ids=CONFIGS)

@@ -5,7 +5,7 @@ import pytest
 from tools.bundle.import_names import imported_late
 from tools.bundle.pack_error import PackError
 from tools.bundle.required_packages import pinned_versions, required_packages, required_versions
-from tools.bundle.vendoring import PACKAGE, vendor_name, vendored_modules
+from tools.bundle.vendoring import PACKAGE, module_path, vendor_name, vendored_modules
 
 BUNDLE = PACKAGE.parent / "bundles" / "aura_v3"
 
@@ -28,13 +28,14 @@ def test_relative_imports_are_followed_also_within_functions(tmp_path):
         a__third="",
         a__unused="",
         b__second="from ..c import fourth, NAME\nif TYPE_CHECKING:\n    from .types import T\n",
-        c__fourth="",
+        c__fourth="if not TYPE_CHECKING:\n    from . import fifth\n",
+        c__fifth="",
     )
     (root / "c" / "__init__.py").write_text("NAME = 1\n")
     found = vendored_modules(["a.first"], root)
     assert list(found) == sorted(
         ["__init__.py", "a/__init__.py", "a/first.py", "a/third.py", "b/__init__.py", "b/second.py", "c/__init__.py"]
-        + ["c/fourth.py"]
+        + ["c/fourth.py", "c/fifth.py"]
     )
     assert found["c/__init__.py"] == b"NAME = 1\n"
 
@@ -59,15 +60,27 @@ def test_imports_that_would_not_work_packed(tmp_path, text, message):
     assert message in caught.value.reasons[0]
 
 
-def test_a_module_that_is_not_there_and_one_that_is_a_link(tmp_path):
+def test_a_module_that_is_not_there_and_those_behind_links(tmp_path):
     root = package(tmp_path, a__first="")
     (root / "a" / "link.py").symlink_to(root / "a" / "first.py")
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "other.py").touch()
+    (root / "c").symlink_to(tmp_path / "outside")
     with pytest.raises(PackError) as caught:
-        vendored_modules(["a.link", "b.none"], root)
+        vendored_modules(["a.link", "b.none", "c.other"], root)
     assert caught.value.reasons == [
         "tools: there is no module b.none",
-        "tools/a/link.py: a symbolic link; put the file itself there",
+        "tools/c/other.py: a symbolic link, or below one; put the file itself there",
+        "tools/a/link.py: a symbolic link, or below one; put the file itself there",
     ]
+
+
+@pytest.mark.parametrize("dotted", ["a..first", "a.", "{outside}/secret", "a/.{outside}/secret"])
+def test_what_is_no_name_of_a_module_finds_no_file(tmp_path, dotted):
+    root = package(tmp_path, a__first="")
+    (tmp_path / "secret.py").touch()
+    assert module_path("a.first", root) == root / "a" / "first.py"
+    assert module_path(dotted.format(outside=tmp_path), root) is None
 
 
 def test_another_content_is_another_name():

@@ -17,10 +17,12 @@ from .vendoring import PACKAGE, defined_names, module_path
 
 SOURCE_NAME = "tools"
 BARE_NAME = re.compile(rf"(?<![\w.@]){SOURCE_NAME}(?![\w-])")
-# a step upwards anywhere, an absolute path as a value, an absolute path quoted in an expression
-OUTSIDE = re.compile(
-    r"(^|[/\\'\"])\.\.([/\\'\"]|$)|^(/|~|[A-Za-z]:[/\\])|['\"](~|/(home|Users|root|mnt|media|tmp|etc|var)/)"
-)
+ABSOLUTE = re.compile(r"/.|~|\\\\|[A-Za-z]:[/\\]|file:")
+# a step upwards anywhere, an absolute path as a value; for those within an expression see `first_texts`
+OUTSIDE = re.compile(rf"(^|[/\\'\"])\.\.([/\\'\"]|$)|^({ABSOLUTE.pattern}|/$)")
+REFERENCE = re.compile(r"@+#*\w+((#|::)\w+)*")
+LEAVES = "leaves the bundle's folder; paths start at @bundle_root"
+TEXT_METHODS = {"endswith", "removeprefix", "removesuffix", "replace", "split", "startswith", "strip"}
 # under a key of its own: an overlay replaces the list `imports` as a whole
 IMPORTS = ["$import inspect", "$import os", "$import sys"]
 RUNNING = (
@@ -120,7 +122,7 @@ def string_reasons(value: str) -> list[str]:
     if value.startswith("%") and re.search(r"\.(json|ya?ml)", value):
         reasons.append(f"'{short}' takes from another file, which depends on the current folder; write it out")
     if OUTSIDE.search(value):
-        reasons.append(f"'{short}' leaves the bundle's folder; paths start at @bundle_root")
+        reasons.append(f"'{short}' {LEAVES}")
     if value.startswith("$"):
         reasons += expression_reasons(value[1:], short)
     return reasons
@@ -129,10 +131,22 @@ def string_reasons(value: str) -> list[str]:
 def expression_reasons(text: str, short: str) -> list[str]:
     """Return what is wrong with the Python of a ``$`` expression."""
     try:
-        ast.parse(re.sub(r"@+[\w#:.]+", "_", text).strip())
+        tree = ast.parse(REFERENCE.sub("_", text).strip())
     except (SyntaxError, ValueError) as error:
         return [f"'{short}' is not valid Python ({error.args[0]})"]
-    return []
+    return [f"'{short}' {LEAVES}"] if any(map(ABSOLUTE.match, first_texts(tree))) else []
+
+
+def first_texts(node: ast.AST) -> Iterator[str]:
+    """Yield the texts of an expression, without those that go on from another: added to it, or of its methods."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield node.value
+    for child in ast.iter_child_nodes(node):
+        added = isinstance(node, ast.BinOp) and child is node.right
+        later = isinstance(node, ast.JoinedStr) and child is not node.values[0]
+        method = isinstance(node, ast.Call) and getattr(node.func, "attr", "") in TEXT_METHODS and child in node.args
+        if not (added or later or method):
+            yield from first_texts(child)
 
 
 def packed_config(config: dict[str, Any], vendor: str, bundle: str) -> dict[str, Any]:

@@ -42,8 +42,8 @@ def vendored_modules(roots: Iterable[str], package: Path = PACKAGE) -> dict[str,
             name = needed.relative_to(package).as_posix()
             if name in found:
                 continue
-            if needed.is_symlink():
-                reasons.append(f"{package.name}/{name}: a symbolic link; put the file itself there")
+            if needed.resolve() != package.resolve() / name:
+                reasons.append(f"{package.name}/{name}: a symbolic link, or below one; put the file itself there")
             found[name] = needed.read_bytes().replace(b"\r\n", b"\n")
             imported, wrong = package_imports(name, found[name], package)
             waiting += imported
@@ -67,8 +67,11 @@ def vendor_name(modules: Mapping[str, bytes]) -> str:
 
 
 def module_path(dotted: str, package: Path = PACKAGE) -> Path | None:
-    """Return the file of a module, of a package its ``__init__.py``; None when there is none."""
-    stem = package.joinpath(*filter(None, dotted.split(".")))
+    """Return the file of a module, of a package its ``__init__.py``; None when there is none or it is no name."""
+    parts = dotted.split(".") if dotted else []
+    if not all(part.isidentifier() for part in parts):
+        return None
+    stem = package.joinpath(*parts)
     for path in (stem / "__init__.py", stem.with_name(f"{stem.name}.py")):
         if path.is_file():
             return path
@@ -117,7 +120,7 @@ def runtime_nodes(node: ast.AST) -> Iterator[ast.AST]:
     """Walk a syntax tree, leaving out what stands under ``if TYPE_CHECKING`` and never runs."""
     yield node
     for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.If) and ast.unparse(child.test).endswith("TYPE_CHECKING"):
+        if isinstance(child, ast.If) and ast.unparse(child.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING"):
             for other in child.orelse:
                 yield from runtime_nodes(other)
         else:
