@@ -50,6 +50,8 @@ def test_links_lead_nowhere(source, tmp_path):
         f"docs/{name}: a symbolic link; put the file itself there" for name in ("broken.md", "figures", "link.md")
     ]
     assert "docs/link.md" not in bundle_files(source)
+    (tmp_path / "other").symlink_to(source)
+    assert check_files(tmp_path / "other") == [f"{tmp_path / 'other'}: a symbolic link; put the folder itself there"]
 
 
 def test_missing_files_and_a_wrong_name(source):

@@ -145,6 +145,13 @@ def test_a_bundle_that_cannot_be_packed_is_in_the_list(root, bundle):
         check_sync(root, [bundle])
 
 
+def test_a_record_with_the_marks_of_a_merge_is_named(root, bundle):
+    record = root / "bundles" / "versions.json"
+    record.write_text("<<<<<<< HEAD\n" + record.read_text())
+    with pytest.raises(ValueError, match=r"(?s)^1 out of step.*versions\.json is not JSON: .*; after a merge keep the"):
+        check_sync(root, [bundle])
+
+
 def test_the_record_is_one_file_for_all_bundles(root):
     versions = json.loads((root / "bundles" / "versions.json").read_text())
     assert list(versions) == ["aura_v3"]

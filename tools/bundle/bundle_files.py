@@ -15,7 +15,7 @@ REQUIRED = (
 ALLOWED = ("LICENSE", "large_files.yml", "configs/*.json", "configs/logging.conf", "docs/*.md", "docs/*.txt")
 PICTURES = ("docs/*.png", "docs/*.jpg", "docs/*.svg")
 # what runs leave behind, ignored by git; the weights are looked at when they are packed
-LEFT_BY_RUNS = {"models", "eval", "__pycache__"}
+LEFT_BY_RUNS = {"models", "eval"}
 LARGEST = 5_000_000
 BUNDLE_NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
@@ -27,6 +27,8 @@ def check_files(bundle: Path) -> list[str]:
     Refused are symbolic links, secrets, files of unexpected kinds, names that not every system can store, missing
     files. No content is shown.
     """
+    if bundle.is_symlink():
+        return [f"{bundle}: a symbolic link; put the folder itself there"]
     if not bundle.is_dir():
         return [f"{bundle} is no folder of a bundle"]
     problems = []

@@ -3,14 +3,14 @@
 import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from ..report.run_files import write_text
+from .bundle_files import LEFT_BY_RUNS
 from .content import content_hash
 from .metadata_file import METADATA, read_metadata, with_facts
 from .sync import derived_from_bundle
 from .versions import changelog_problems, check_new_version, next_version, record_version, recorded_versions
-
-WRITTEN_BY_RUNS = {"models", "eval"}
 
 
 def make_version(bundle: Path, change: str, part: str = "patch", version: str | None = None) -> str:
@@ -30,7 +30,7 @@ def make_version(bundle: Path, change: str, part: str = "patch", version: str | 
     facts, words = read_metadata(bundle), " ".join(change.split())
     if not words:
         raise ValueError('--change must say in words what changed, for example --change "bias of the head set to -2"')
-    new = version or next_version(checked(facts), part)
+    new = version or next_version(version_in_order(facts), part)
     check_new_version(new, facts, recorded_versions(bundle))
     with TemporaryDirectory() as folder:
         draft = Path(folder, bundle.name)
@@ -50,13 +50,17 @@ def copy_without_runs(bundle: Path, folder: Path) -> None:
     """Copy a bundle without what runs have written to it."""
 
     def ignored(place: str, names: list[str]) -> set[str]:
-        return WRITTEN_BY_RUNS & set(names) if Path(place) == bundle else set()
+        return LEFT_BY_RUNS & set(names) if Path(place) == bundle else set()
 
     shutil.copytree(bundle, folder, symlinks=True, ignore=ignored)
 
 
-def checked(facts: dict) -> str:
-    """Return the version of a metadata.json whose changelog is in order."""
+def version_in_order(facts: dict[str, Any]) -> str:
+    """Return the version of a metadata.json.
+
+    Raises:
+        ValueError: when it and the changelog do not fit.
+    """
     problems = changelog_problems(facts)
     if problems:
         raise ValueError("; ".join(problems))

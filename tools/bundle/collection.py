@@ -1,8 +1,9 @@
 """The bundles of this repository and the facts their metadata state."""
 
-import json
 from pathlib import Path
 from typing import Any
+
+from .metadata_file import METADATA, read_metadata
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 BUNDLES = REPOSITORY / "bundles"
@@ -10,7 +11,7 @@ BUNDLES = REPOSITORY / "bundles"
 
 def bundle_names() -> list[str]:
     """Return the names of all bundles, sorted."""
-    return sorted(path.parents[1].name for path in BUNDLES.glob("*/configs/metadata.json"))
+    return sorted(path.parents[1].name for path in BUNDLES.glob(f"*/{METADATA}"))
 
 
 def bundle_folder(name: str) -> Path:
@@ -26,7 +27,7 @@ def bundle_folder(name: str) -> Path:
 
 def metadata(name: str) -> dict[str, Any]:
     """Return the facts of a bundle."""
-    return json.loads((bundle_folder(name) / "configs" / "metadata.json").read_text(encoding="utf-8"))
+    return read_metadata(bundle_folder(name))
 
 
 def listing() -> str:

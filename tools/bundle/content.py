@@ -1,17 +1,15 @@
 """What identifies the content of a bundle, so that a changed bundle with an unchanged version is found."""
 
 import json
-import re
 from pathlib import Path
 
 from .bundle_roots import METADATA
+from .generated_block import without_blocks
 from .pack import SUMS, packed_files
 from .vendoring import PACKAGE, content_digest
 
 # the two fields that say which version it is, not what it is
 VERSION_FIELDS = ("version", "changelog")
-# parts of the pages that are made from metadata, the list of versions among them
-GENERATED = re.compile(rb"<!-- (\w+): made from .*?<!-- end of \1 -->", re.DOTALL)
 
 
 def content_hash(bundle: Path, package: Path = PACKAGE) -> str:
@@ -26,5 +24,6 @@ def content_hash(bundle: Path, package: Path = PACKAGE) -> str:
     facts = json.loads(files.pop(METADATA))
     kept = {key: value for key, value in facts.items() if key not in VERSION_FIELDS}
     del files[SUMS]
-    pages = {name: GENERATED.sub(b"", data) for name, data in files.items() if name.endswith(".md")}
+    # the list of versions is among the blocks
+    pages = {name: without_blocks(data.decode()).encode() for name, data in files.items() if name.endswith(".md")}
     return content_digest({**files, **pages, METADATA: json.dumps(kept, sort_keys=True).encode()})

@@ -6,7 +6,8 @@ A bundle that needs its own says so in its metadata, with the reason: ``"own_fil
 from pathlib import Path
 from typing import Any
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+from .collection import REPOSITORY
+
 DEFAULTS = {
     "LICENSE": REPOSITORY / "LICENSE",
     "configs/logging.conf": Path(__file__).parent / "defaults" / "logging.conf",

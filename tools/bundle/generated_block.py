@@ -5,6 +5,8 @@
 
 import re
 
+ANY_BLOCK = re.compile(r"<!-- (\w+): made from configs/metadata\.json -->.*?<!-- end of \1 -->", re.DOTALL)
+
 
 def block_lines(name: str) -> tuple[str, str]:
     """Return the lines that open and close a block."""
@@ -27,10 +29,9 @@ def with_block(text: str, name: str, content: str) -> str:
     return f"{parts[0]}{opening}\n{content.strip()}\n{closing}{parts[1]}"
 
 
-def without_block(text: str, name: str) -> str:
-    """Return ``text`` with the content of a block, if there is one, taken out."""
-    opening, closing = block_lines(name)
-    return block_pattern(name).sub(lambda match: f"{opening}\n{closing}", text)
+def without_blocks(text: str) -> str:
+    """Return ``text`` with all blocks taken out, their lines too."""
+    return ANY_BLOCK.sub("", text)
 
 
 def block_pattern(name: str) -> re.Pattern[str]:

@@ -29,4 +29,3 @@ def bundle_notes(bundle: Path, archive: Path) -> str:
         "--repo OWNER/REPOSITORY/TAG --bundle_dir .",
     ]
     return "\n\n".join([*parts, "### Versions", versions_table(facts), "### Packages", packages_table(facts)])
-

@@ -21,6 +21,8 @@ from .vendoring import PACKAGE, absolute_imports, runtime_nodes, vendored_module
 REQUIREMENTS = REPOSITORY / "requirements.txt"
 # metadata has fields of their own for these
 OWN_FIELDS = {"torch": "pytorch_version", "monai": "monai_version", "numpy": "numpy_version"}
+
+
 def required_packages(bundle: Path, package: Path = PACKAGE) -> dict[str, str]:
     """Return distribution -> version of what a bundle needs beside torch, monai and numpy.
 

@@ -21,9 +21,16 @@ def recorded_versions(bundle: Path) -> dict[str, str]:
 
 
 def all_versions(bundles: Path) -> dict[str, dict[str, str]]:
-    """Return the recorded versions of all bundles in a folder."""
+    """Return the recorded versions of all bundles in a folder.
+
+    Raises:
+        ValueError: when the record cannot be read.
+    """
     file = bundles / VERSIONS
-    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    try:
+        return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    except ValueError as error:
+        raise ValueError(f"{file} is not JSON: {error}; after a merge keep the lines of both sides") from error
 
 
 def version_problems(bundle: Path) -> list[str]:
