@@ -53,6 +53,26 @@ def test_an_epoch_is_a_line(tmp_path):
     assert second["loss"] == 5.0
 
 
+def test_parts_of_the_loss_are_averaged_one_by_one(tmp_path):
+    trainer = trainer_of(tmp_path, epochs=2)
+    plain = trainer.loss_function
+
+    class InParts(nn.Module):
+        calls = 0
+
+        def forward(self, prediction, label):
+            self.calls += 1
+            one = math.nan if self.calls == 3 else float(self.calls)
+            self.parts = {"loss_one": torch.tensor(one), "weight": 0.5}
+            return plain(prediction, label)
+
+    trainer.loss_function = InParts()
+    trainer.run()
+    first, second = lines_of(tmp_path)
+    assert (first["loss_one"], first["weight"]) == (1.5, 0.5)
+    assert second["loss_one"] == 4.0, "what is not finite is left out"
+
+
 def test_what_is_not_finite_is_counted_and_kept_out_of_the_mean(tmp_path):
     trainer_of(tmp_path, epochs=1, losses=[math.nan, 3.0], tensorboard=False).run()
     (line,) = lines_of(tmp_path)

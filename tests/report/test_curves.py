@@ -28,3 +28,14 @@ def test_pictures_are_light_or_dark():
         pixels = imread(io.BytesIO(draw_curves(panels_of(HISTORY), dark)), format="png")
         assert pixels.shape[1] > 3 * 500
         assert (np.median(pixels[..., :3]) > 0.5) == bright
+
+
+def test_parts_of_the_loss_have_a_panel_of_their_own_on_a_logarithmic_axis():
+    parts = [{"loss_segmentation": 1.5, "loss_kl": 0.0}, {"loss_segmentation": 1.0, "loss_kl": 200.0}]
+    extremes = {"loss_min": 0.5, "loss_max": 2.0}
+    history = [{"kind": "train", "epoch": n, "loss": 2.0, **extremes, **part} for n, part in enumerate(parts, start=1)]
+    loss, panel = panels_of(history)
+    assert not loss.log
+    assert panel.log
+    assert panel.lines == [("segmentation", [1, 2], [1.5, 1.0]), ("kl", [2], [200.0])]
+    assert draw_curves([panel]).startswith(b"\x89PNG")

@@ -100,6 +100,16 @@ def test_everything_is_in_it(run):
     assert (run / "curves.png").is_file()
 
 
+def test_reconstructions_have_a_section_of_their_own(run):
+    assert "Reconstructions" not in read(build_report(run)).text
+    (run / "reconstructions").mkdir()
+    (run / "reconstructions" / "r.png").write_bytes(PNG)
+    write_json(run / "reconstructions" / "index.json", [{"file": "r.png", "patient": "anna", "error": 0.0123}])
+    page = read(build_report(run))
+    assert "Reconstructions" in page.text
+    assert "anna, mean squared error 0.0123" in page.text
+
+
 def test_nothing_is_fetched(run):
     path = build_report(run)
     page, source = read(path), path.read_text()

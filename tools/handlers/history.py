@@ -30,8 +30,9 @@ class History:
 
     A training line holds ``kind="train"``, epoch, iteration, iterations (in this line), lr, loss, loss_min, loss_max
     (of finite losses on rank 0), nonfinite_losses, grad_norm and grad_norm_max (where ``engine.state.grad_norm``
-    exists), incidents (in this epoch), seconds, samples_per_second. A validation line holds ``kind="validation"``,
-    epoch, seconds and ``metrics`` by name.
+    exists), incidents (in this epoch), seconds, samples_per_second, and the mean of everything that the loss function
+    names in ``parts`` (numbers or scalars on the device, set by each call: ``AuraVAELoss``). A validation line holds
+    ``kind="validation"``, epoch, seconds and ``metrics`` by name.
 
     Args:
         output_dir: the run directory.
@@ -48,6 +49,7 @@ class History:
         self.begun = False
         self.losses: list[Any] = []
         self.norms: list[Any] = []
+        self.parts: dict[str, list[Any]] = {}
         self.rate: Any = None
         self.samples = 0
         self.incidents = 0
@@ -78,7 +80,7 @@ class History:
             if path.is_file():  # rewritten as a whole: a killed run may have left half a line to write on to
                 write_text(path, json_lines(kept))
         self.begun = True
-        self.losses, self.norms, self.samples = [], [], 0
+        self.losses, self.norms, self.parts, self.samples = [], [], {}, 0
         self.incidents = getattr(engine.state, "incidents", 0)
         self.start = self.end = time.perf_counter()
 
@@ -91,6 +93,8 @@ class History:
         norm = getattr(engine.state, "grad_norm", None)
         if norm is not None:
             self.norms.append(norm.detach() if isinstance(norm, torch.Tensor) else norm)
+        for name, value in getattr(getattr(engine, "loss_function", None), "parts", {}).items():
+            self.parts.setdefault(name, []).append(value)
         if self.optimizer is not None:
             # asked here, since a schedule may step before the line is written
             self.rate = self.optimizer.param_groups[0]["lr"]
@@ -107,15 +111,16 @@ class History:
                 "iteration": engine.state.iteration,
                 "iterations": len(self.losses),
                 "lr": None if self.rate is None else float(self.rate),
-                "loss": math.fsum(losses) / len(losses) if losses else None,
+                "loss": _mean(losses),
                 "loss_min": min(losses, default=None),
                 "loss_max": max(losses, default=None),
                 "nonfinite_losses": len(self.losses) - len(losses),
-                "grad_norm": math.fsum(norms) / len(norms) if norms else None,
+                "grad_norm": _mean(norms),
                 "grad_norm_max": max(norms, default=None),
                 "incidents": getattr(engine.state, "incidents", 0) - self.incidents,
                 "seconds": round(seconds, 3),
                 "samples_per_second": round(self.samples / seconds, 3) if seconds > 0 else None,
+                **{name: _mean(_finite(values)) for name, values in self.parts.items()},
             }
         )
 
@@ -173,6 +178,11 @@ def _size_of(batch: Any) -> int:
     if isinstance(batch, Mapping):
         batch = batch.get("image", ())
     return len(batch) if hasattr(batch, "__len__") else 0
+
+
+def _mean(values: list[float]) -> float | None:
+    """Return the mean, None of nothing."""
+    return math.fsum(values) / len(values) if values else None
 
 
 def _finite(values: list[Any]) -> list[float]:

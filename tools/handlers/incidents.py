@@ -98,6 +98,8 @@ def _describe(engine: Engine, kind: str, parameters: Sequence[torch.nn.Parameter
         grads = [p.grad.detach().flatten() for p in parameters if p.grad is not None]
         return statistic(torch.cat(grads)) | {"grad_norm": engine.state.grad_norm}
     tensor = output[{"image": Keys.IMAGE, "label": Keys.LABEL}.get(kind, Keys.PRED)]
+    if isinstance(tensor, Mapping):  # of a network that returns more than its logits in training
+        tensor = tensor.get("logits")
     if not isinstance(tensor, torch.Tensor):
         return {}
     return statistic(tensor) | {"samples": bad_samples(tensor)}

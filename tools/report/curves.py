@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 SHOWN_METRICS = ("dice", "iou", "sensitivity", "precision")
@@ -13,20 +13,22 @@ COLOURS = ("#0b84d8", "#e07a10", "#2a9d4e", "#b0409f")
 
 @dataclass(frozen=True)
 class Panel:
-    """One diagram: a title and lines, each a name with its epochs and values."""
+    """One diagram: a title and lines, each a name with its epochs and values; ``log`` for values of all sizes."""
 
     title: str
     lines: list[tuple[str, list[float], list[float]]]
+    log: bool = False
 
 
 def panels_of(history: Sequence[Mapping[str, Any]]) -> list[Panel]:
-    """Return training loss, validation metrics and learning rate over epochs, those that ``history.jsonl`` holds."""
+    """Return training loss and its parts, validation metrics and learning rate, those that ``history.jsonl`` holds."""
     panels = [
         Panel("training loss", [_column(history, "train", "loss")]),
+        Panel("parts of the loss, before weighting", [_part(history, name) for name in _parts(history)], log=True),
         Panel("validation, mean over patients", [_column(history, "validation", name) for name in SHOWN_METRICS]),
         Panel("learning rate", [_column(history, "train", "lr")]),
     ]
-    panels = [Panel(panel.title, [line for line in panel.lines if line[1]]) for panel in panels]
+    panels = [replace(panel, lines=[line for line in panel.lines if line[1]]) for panel in panels]
     return [panel for panel in panels if panel.lines]
 
 
@@ -53,6 +55,8 @@ def _draw_panel(axes: Any, panel: Panel, ground: str, ink: str) -> None:
     axes.set_title(panel.title, color=ink, fontsize=11)
     axes.set_xlabel("epoch", color=ink, fontsize=9)
     axes.tick_params(colors=ink, labelsize=8)
+    if panel.log:
+        axes.set_yscale("log")
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.yaxis.get_offset_text().set_color(ink)
     axes.grid(alpha=0.25)
@@ -61,6 +65,19 @@ def _draw_panel(axes: Any, panel: Panel, ground: str, ink: str) -> None:
         spine.set_alpha(0.4)
     if len(panel.lines) > 1:
         axes.legend(fontsize=8, facecolor=ground, labelcolor=ink, edgecolor="none", framealpha=0.7)
+
+
+def _parts(history: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the names of the parts of the loss, in the order they first appear."""
+    names = dict.fromkeys(name for line in history if line.get("kind") == "train" for name in line)
+    return [name for name in names if name.startswith("loss_") and name not in ("loss_min", "loss_max")]
+
+
+def _part(history: Sequence[Mapping[str, Any]], name: str) -> tuple[str, list[float], list[float]]:
+    """Return a part of the loss under its own name, where it is above 0 (the axis is logarithmic)."""
+    _, epochs, values = _column(history, "train", name)
+    above = [(epoch, value) for epoch, value in zip(epochs, values, strict=True) if value > 0]
+    return name.removeprefix("loss_"), [epoch for epoch, _ in above], [value for _, value in above]
 
 
 def _column(history: Sequence[Mapping[str, Any]], kind: str, name: str) -> tuple[str, list[float], list[float]]:

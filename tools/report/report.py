@@ -19,7 +19,7 @@ from .run_files import (
 )
 from .sections.head import head
 from .sections.patients import patients
-from .sections.pictures import curves, slices
+from .sections.pictures import curves, reconstructions, slices
 from .sections.record import incidents, origin
 from .sections.sweep import sweep
 
@@ -50,6 +50,7 @@ def build_report(output_dir: str | Path) -> Path:
         *patients(read_json(folder / PATIENTS_JSON) or {}),
         *sweep(folder, read_json(folder / SWEEP_JSON) or {}),
         *slices(folder),
+        *reconstructions(folder),
         *incidents(read_json_lines(folder / INCIDENTS)),
         *origin(summary, read_json(folder / CONFIG)),
     ]

@@ -17,6 +17,7 @@ PATIENTS_CSV = "patients.csv"
 PATIENTS_JSON = "patients.json"
 SWEEP_JSON = "sweep.json"
 OVERLAYS = "overlays"
+RECONSTRUCTIONS = "reconstructions"
 REPORT = "report.html"
 
 

@@ -1,4 +1,4 @@
-"""Learning curves and slices."""
+"""Learning curves, slices and reconstructions."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from .. import page
 from ..curves import draw_curves, panels_of
-from ..run_files import OVERLAYS, read_json, write_bytes
+from ..run_files import OVERLAYS, RECONSTRUCTIONS, read_json, write_bytes
 from ..wording import number
 
 
@@ -26,14 +26,24 @@ def curves(folder: Path, history: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def slices(run: Path) -> list[str]:
-    """Return the overlays; names in their list cannot lead out of the folder."""
-    folder = run / OVERLAYS
+    """Return the overlays."""
+    return _gallery(run / OVERLAYS, "Slices")
+
+
+def reconstructions(run: Path) -> list[str]:
+    """Return what a network with a reconstruction path rebuilt of the scans."""
+    return _gallery(run / RECONSTRUCTIONS, "Reconstructions")
+
+
+def _gallery(folder: Path, title: str) -> list[str]:
+    """Return the pictures that ``index.json`` of a folder lists; names in it cannot lead out of the folder."""
     pictures = []
     for entry in read_json(folder / "index.json") or []:
         path = folder / Path(str(entry.get("file"))).name
         if path.is_file():
-            dice = "" if entry.get("dice") is None else f", Dice {number(entry['dice'])}"
+            score = "" if entry.get("dice") is None else f", Dice {number(entry['dice'])}"
+            score += "" if entry.get("error") is None else f", mean squared error {entry['error']:.4f}"
             kind = "" if entry.get("kind") == "case" else f"{entry.get('kind', '')}: "
-            caption = f"{kind}{entry.get('patient')}{dice}"
+            caption = f"{kind}{entry.get('patient')}{score}"
             pictures.append(page.picture(path.read_bytes(), f"slice of {caption}", caption=caption))
-    return [page.heading("Slices"), page.gallery(pictures)] if pictures else []
+    return [page.heading(title), page.gallery(pictures)] if pictures else []
