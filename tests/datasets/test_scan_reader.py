@@ -117,7 +117,7 @@ def test_importing_the_reader_needs_no_dicom_or_nifti_package():
         "import tools.datasets.scan_reader, tools.datasets.scan_finder, tools.datasets.datalist; print('fine')"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "fine"
+    assert done.stdout.split()[-1] == "fine"  # other packages talk of what they miss
 
 
 def test_a_reader_that_nobody_asked_for_does_not_complain():

@@ -9,12 +9,15 @@ from .datalist import FILE_NAME, read_datalist
 from .phantom_set import phantom_set
 
 
-def converted_items(dataset_dir: str | Path, split: str, name: str, expected: str) -> list[dict[str, Any]]:
+def converted_items(
+    dataset_dir: str | Path, split: str, name: str, expected: str, source: str | Path = "RAW"
+) -> list[dict[str, Any]]:
     """Items of one part of a converted data set, see ``read_datalist``.
 
     Args:
         name: of the data set, for the command that makes it.
         expected: what should be there beside datalist.json, in words.
+        source: what that command is to convert, when it is known.
 
     Raises:
         FileNotFoundError: it is no converted data set; says what was expected and how to make it.
@@ -25,7 +28,7 @@ def converted_items(dataset_dir: str | Path, split: str, name: str, expected: st
         state = "does not exist" if not folder.exists() else f"has no {FILE_NAME}"
         raise FileNotFoundError(
             f"dataset_dir {folder.absolute()} {state}; expected there: {FILE_NAME}, {expected}. "
-            f"Make them with: {own_command(f'prepare {name} --source RAW --output {folder.absolute()}')}"
+            f"Make them with: {own_command(f'prepare {name} --source {source} --output {folder.absolute()}')}"
         )
     return read_datalist(folder, split)
 

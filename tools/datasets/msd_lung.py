@@ -19,6 +19,7 @@ from tqdm import tqdm
 from .conversion_report import ConversionError, final_text, stop_on_problems
 from .datalist import split_patients, write_datalist
 from .dataset_items import converted_items, phantom_items
+from .findings import some
 from .msd_lung_check import check_case
 from .msd_lung_folder import MsdCase, MsdFolder, find_root, plan_folder
 from .whole_files import write_text
@@ -62,12 +63,13 @@ def prepare(
     _check_settings(source, output, val_fraction, test_fraction, seed)
     root = find_root(source)
     if root is None:
-        raise ConversionError(f"{source} is no Task06_Lung folder; expected there: dataset.json, imagesTr and labelsTr")
+        there = some(sorted(path.name for path in source.iterdir() if path.name[0] != "."), 6) or "nothing"
+        raise ConversionError(
+            f"{source} is no Task06_Lung folder; expected there: dataset.json, imagesTr and labelsTr, found {there}"
+        )
     folder = plan_folder(root)
     items = _check_volumes(folder, allow_empty, quiet)
-    if not any(case.is_labelled for case in folder.cases):
-        folder.problems.append("no case with label: expected imagesTr and labelsTr with NIfTI files of the same names")
-    stop_on_problems(root, folder.summary, folder.problems, folder.cases, skip_bad)
+    stop_on_problems(root, folder.summary, folder.findings.problems, folder.cases, skip_bad)
     output.mkdir(parents=True, exist_ok=True)
     left_out = [case.name for case in folder.cases if case.findings.problems]
     data = write_datalist(
@@ -76,7 +78,7 @@ def prepare(
         unlabelled=[item for item in items if "label" not in item],
         root=Path(os.path.relpath(root.resolve(), output.resolve())).as_posix(),
     )  # fmt: skip
-    text = final_text(folder.summary, folder.problems, folder.cases, data)
+    text = final_text(folder.summary, folder.findings.problems, folder.cases, data)
     write_text(output / REPORT, text + "\n")
     if not quiet:
         print(text)
@@ -106,7 +108,9 @@ def datalist(
         ValueError: see ``read_datalist``.
     """
     if dataset_dir is not None and str(dataset_dir) != "":
-        return converted_items(dataset_dir, split, NAME, "which lists the volumes of a Task06_Lung folder")
+        folder = Path(dataset_dir)
+        raw = folder.absolute() if find_root(folder) else "RAW"
+        return converted_items(folder, split, NAME, "which lists the volumes of a Task06_Lung folder", source=raw)
     from .msd_lung_phantom import write_phantom
 
     return phantom_items(

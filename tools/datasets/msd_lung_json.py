@@ -66,10 +66,10 @@ def _check_task(data: dict[str, Any], findings: Findings) -> None:
 
 
 def _read_training(data: dict[str, Any], listing: Listing) -> None:
-    entries = data.get("training")
-    if entries is not None:
+    if data.get("training") is not None:
         listing.training = []
-        for entry in entries if isinstance(entries, list) else [entries]:
+        entries = _entries(data, "training", listing.findings)
+        for entry in entries:
             pair = (entry.get("image"), entry.get("label")) if isinstance(entry, dict) else (None, None)
             if all(isinstance(value, str) for value in pair):
                 listing.training.append(pair)
@@ -79,16 +79,25 @@ def _read_training(data: dict[str, Any], listing: Listing) -> None:
 
 
 def _read_test(data: dict[str, Any], listing: Listing) -> None:
-    entries = data.get("test")
-    if entries is not None:
+    if data.get("test") is not None:
         listing.test = []
-        for entry in entries if isinstance(entries, list) else [entries]:
+        entries = _entries(data, "test", listing.findings)
+        for entry in entries:
             name = entry.get("image") if isinstance(entry, dict) else entry
             if isinstance(name, str):
                 listing.test.append(name)
             else:
                 listing.findings.problem(f"{FILE_NAME}: a test entry must be a file name, found {entry!r:.200}")
         _check_count(data, "numTest", "test", len(entries), listing.findings)
+
+
+def _entries(data: dict[str, Any], part: str, findings: Findings) -> list[Any]:
+    """The entries of a part, without those of macOS files."""
+    entries = data[part] if isinstance(data[part], list) else [data[part]]
+    good = [entry for entry in entries if "/._" not in str(entry)]
+    if len(good) < len(entries):
+        findings.warning(f"{FILE_NAME}: {len(entries) - len(good)} {part} entries name macOS files (._*), passed over")
+    return good
 
 
 def _check_count(data: dict[str, Any], key: str, part: str, found: int, findings: Findings) -> None:
