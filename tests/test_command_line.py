@@ -25,7 +25,7 @@ def test_list_shows_bundles_and_data_sets(monkeypatch, capsys):
     assert "nsclc_radiomics" in out
 
 
-@pytest.mark.parametrize("command", ["prepare", "demo", "report"])
+@pytest.mark.parametrize("command", ["prepare", "demo", "report", "compare"])
 def test_help_names_every_argument_and_an_example(command):
     done = subprocess.run(
         [sys.executable, "-m", "tools", command, "--help"],

@@ -3,10 +3,10 @@
 import base64
 import json
 import re
-from html.parser import HTMLParser
 
 import pytest
 
+from tests.report.page_reader import read
 from tools.report.patient_table import summarise
 from tools.report.report import build_report
 from tools.report.run_files import json_lines, write_json, write_text
@@ -16,30 +16,6 @@ PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 )
 EVIL = "<script>alert(1)</script>"
-
-
-class Reader(HTMLParser):
-    """Collect tags, their addresses and the text of a page."""
-
-    def __init__(self):
-        super().__init__()
-        self.tags, self.addresses, self.text = [], [], ""
-
-    def handle_starttag(self, tag, attrs):
-        """Remember a tag."""
-        self.tags.append(tag)
-        self.addresses += [value for name, value in attrs if name in ("src", "href", "srcset", "action", "data")]
-
-    def handle_data(self, data):
-        """Remember text."""
-        self.text += data
-
-
-def read(path):
-    """Return the page, read by a parser."""
-    reader = Reader()
-    reader.feed(path.read_text(encoding="utf-8"))
-    return reader
 
 
 def row(patient, dice):
