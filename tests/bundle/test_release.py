@@ -3,9 +3,7 @@
 import hashlib
 import json
 import urllib.request
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -14,8 +12,10 @@ from monai.bundle import download, get_all_bundles_list, get_bundle_info, get_bu
 from tests.bundle.small_collection import everything, small_collection
 from tests.bundle.tiny_bundle import NAME, edit
 from tools.bundle.change import make_version
+from tools.bundle.checks.download import server
 from tools.bundle.new import new_bundle
 from tools.bundle.release import release
+from tools.bundle.release_notes import place
 from tools.bundle.sync import bundles_of
 
 NEW = "lung_lesion_segmentation"
@@ -52,7 +52,19 @@ def test_notes_come_from_the_changelogs(released):
     notes = (released / "RELEASE_NOTES.md").read_text()
     assert notes.index("## aura_v3 0.1.0") < notes.index(f"## {NEW} 0.1.0")
     assert "New in 0.1.0: First version, made like aura_v3 0.1.0" in notes
-    assert f"--name {NEW} --version 0.1.0 --source github" in notes
+    assert f"download --name {NEW} --url {URL}/{NEW}_v0.1.0.zip --bundle_dir ." in notes
+
+
+@pytest.mark.parametrize(
+    ("base_url", "options"),
+    [
+        ("", "--version 1.0.0 --source github --repo OWNER/REPOSITORY/TAG"),
+        ("https://github.com/me/mine/releases/download/v1/", "--version 1.0.0 --source github --repo me/mine/v1"),
+        ("https://example.org/zips/", "--url https://example.org/zips/toy_v1.0.0.zip"),
+    ],
+)
+def test_the_notes_say_where_this_release_is(base_url, options):
+    assert place(Path("dist/toy_v1.0.0.zip"), "1.0.0", base_url) == options
 
 
 def test_two_releases_are_equal_byte_for_byte(collection, released, tmp_path):
@@ -64,31 +76,22 @@ def test_two_releases_are_equal_byte_for_byte(collection, released, tmp_path):
 @pytest.fixture
 def github(released, monkeypatch):
     """A server with the release, in place of GitHub's two: one for releases, one for files at a tag."""
-
-    class Quiet(SimpleHTTPRequestHandler):
-        def log_message(self, *words):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=released))
-    Thread(target=server.serve_forever, daemon=True).start()
-    place = f"http://127.0.0.1:{server.server_port}"
     asked = []
 
     def release_url(repo_owner, repo_name, tag_name, filename):
         asked.append((repo_owner, repo_name, tag_name, filename))
-        return f"{place}/{filename}"
+        return f"{address}/{filename}"
 
     def get(url, headers=None):
         assert url == "https://raw.githubusercontent.com/someone/bundles/v1/models/model_info.json"
-        with urllib.request.urlopen(f"{place}/model_info.json") as answer:
+        with urllib.request.urlopen(f"{address}/model_info.json") as answer:
             return SimpleNamespace(text=answer.read().decode(), raise_for_status=lambda: None)
 
     monkeypatch.setattr(scripts, "_get_git_release_url", release_url)
     monkeypatch.setattr(scripts, "requests", SimpleNamespace(get=get))
     monkeypatch.setattr(scripts, "has_requests", True)
-    yield asked
-    server.shutdown()
-    server.server_close()
+    with server(released) as address:
+        yield asked
 
 
 @pytest.mark.parametrize(("name", "version"), [(NAME, "0.1.0"), (NEW, "0.1.0"), (NEW, None)])

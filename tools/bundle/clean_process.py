@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Queue
@@ -51,6 +52,7 @@ class CleanProcesses:
         self.waiting: dict[int, Queue] = {}
         self.lock = threading.Lock()
         self.parent: subprocess.Popen | None = None
+        self.ended = False
 
     def __enter__(self) -> Self:
         self.scratch.mkdir(parents=True, exist_ok=True)
@@ -58,7 +60,8 @@ class CleanProcesses:
 
     def __exit__(self, *_: object) -> None:
         if self.parent is not None:
-            self.parent.stdin.close()
+            with suppress(BrokenPipeError):  # it may have ended before it read all
+                self.parent.stdin.close()
             self.parent.wait(timeout=60)
             self.reader.join()
             self.parent.stdout.close()
@@ -97,8 +100,13 @@ class CleanProcesses:
         with self.lock:
             self._start()
             self.waiting[number] = queue
-            self.parent.stdin.write(json.dumps(request).encode() + b"\n")
-            self.parent.stdin.flush()
+            try:
+                self.parent.stdin.write(json.dumps(request).encode() + b"\n")
+                self.parent.stdin.flush()
+            except BrokenPipeError:
+                self.ended = True
+            if self.ended:
+                queue.put(None)
         code = queue.get()
         if code is None:
             raise RuntimeError("the process that runs the checks ended by itself; what it printed stands above")
@@ -118,5 +126,7 @@ class CleanProcesses:
         for line in self.parent.stdout:
             answer = json.loads(line)
             self.waiting.pop(answer["id"]).put(answer["code"])
-        while self.waiting:  # it ended before its children did
-            self.waiting.popitem()[1].put(None)
+        with self.lock:  # nobody reads what is asked from now on
+            self.ended = True
+            while self.waiting:
+                self.waiting.popitem()[1].put(None)

@@ -27,8 +27,8 @@ def release(root: Path, bundles: Sequence[Path], output: Path, base_url: str = "
         root: folder of the collection.
         bundles: folders of the bundles to release.
         output: folder to write to.
-        base_url: address of the folder the files will be downloaded from, for model_info.json; without it that file
-            has bare file names.
+        base_url: address of the folder the files will be downloaded from, for model_info.json and the notes; without
+            it the one has bare file names, the others OWNER/REPOSITORY/TAG.
 
     Raises:
         ValueError: when a bundle is out of step with its version, the address is no web address, or ``output`` holds
@@ -49,7 +49,7 @@ def release(root: Path, bundles: Sequence[Path], output: Path, base_url: str = "
         (draft / MODEL_INFO).write_text(json.dumps(info, indent=4) + "\n", encoding="utf-8")
         sums = "".join(f"{file_hash(file)}  {file.name}\n" for file in archives.values())
         (draft / SUMS).write_text(sums, encoding="utf-8")
-        (draft / NOTES).write_text(release_notes(archives), encoding="utf-8")
+        (draft / NOTES).write_text(release_notes(archives, base_url), encoding="utf-8")
         for file in draft.iterdir():
             os.replace(file, output / file.name)
     return [output / name for name in sorted([*(file.name for file in archives.values()), MODEL_INFO, NOTES, SUMS])]

@@ -12,7 +12,7 @@ def run(output: str = "dist", base_url: str = "") -> None:
 
     Args:
         output: folder to write to.
-        base_url: address of the folder that the files will be downloaded from; model_info.json needs it.
+        base_url: address of the folder that the files will be downloaded from; model_info.json and the notes need it.
     """
     from ..bundle.collection import REPOSITORY
     from ..bundle.release import release
@@ -20,5 +20,5 @@ def run(output: str = "dist", base_url: str = "") -> None:
 
     files = release(REPOSITORY, bundles_of(REPOSITORY), Path(str(output)), str(base_url))
     if not base_url:
-        print("model_info.json holds bare file names: give --base_url before you publish it")
+        print("model_info.json has bare file names and the notes OWNER/REPOSITORY/TAG: give --base_url before you publish it")
     print("\n".join(f"{file}  {file.stat().st_size:,} bytes" for file in files))

@@ -15,7 +15,8 @@ def run(*bundles: str, packed: str | None = None, json: bool = False) -> None:
 
     Args:
         bundles: names of bundles; without any, all.
-        packed: a zip to check as it is; checks that need the bundle's source then say "n/a".
+        packed: a zip to check as it is, by running its code: only one whose source you trust. Checks that need the
+            bundle's source say "n/a".
         json: print JSON instead of the table.
     """
     from ..bundle.collection import bundle_folder, bundle_names
@@ -24,6 +25,8 @@ def run(*bundles: str, packed: str | None = None, json: bool = False) -> None:
 
     if packed is not None and bundles:
         raise ValueError(f"give names or --packed, not both; got {', '.join(bundles)} and {packed}")
+    if packed is not None and Path(str(packed)).suffix != ".zip":
+        raise ValueError(f"--packed must name a zip, got {packed}; python -m tools pack NAME makes one")
     names = [Path(str(packed)).stem] if packed is not None else list(bundles) or bundle_names()
     paths = [Path(str(packed))] if packed is not None else [bundle_folder(str(name)) for name in names]
     outcomes: dict[str, list[Outcome]] = {}
