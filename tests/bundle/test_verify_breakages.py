@@ -202,6 +202,12 @@ def test_a_broken_zip(check, change: Callable, said, whole, shop, tmp_path, monk
     expect_only(check, said, archive, archive, whole, shop, monkeypatch)
 
 
+def test_every_check_has_a_bundle_that_only_it_finds():
+    marks = [mark for test in (test_a_broken_source, test_a_broken_zip) for mark in test.pytestmark]
+    broken = [case[0] for mark in marks if mark.name == "parametrize" for case in mark.args[1]]
+    assert sorted([*broken, "files", "download"]) == sorted(CHECKS)  # these two have tests of their own below
+
+
 def test_a_file_changed_after_packing(whole, shop, tmp_path, monkeypatch):
     shutil.unpack_archive(whole, tmp_path / "unpacked")
     root = tmp_path / "unpacked" / NAME

@@ -17,21 +17,18 @@ from tools.handlers.seg_writer import SegWriter
 
 
 def run(folder, data, masks, segments=SEGMENTS):
-    """Run the handler over ``masks``; returns how many were segmented."""
-    done = []
+    """Run the handler over ``masks``; ``run.segmented`` counts the scans, also when it ends in an error."""
+    run.segmented = 0
 
     def step(engine, item):
-        done.append(item["patient"])
+        run.segmented += 1
         engine.state.batch = {"patient": [item["patient"]]}
         return [{"pred": masks[item["patient"]]}]
 
     engine = Engine(step)
     engine.logger.setLevel(logging.CRITICAL)
     SegWriter(data, folder, segments, "net", "1.2.3").attach(engine)
-    try:
-        engine.run(data)
-    finally:
-        run.segmented = len(done)
+    engine.run(data)
 
 
 def scan(folder, name, **options):

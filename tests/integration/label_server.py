@@ -137,15 +137,17 @@ class LabelServer:
         """Stop the training that runs, as the viewers' button does."""
         self.request("DELETE", "/train/")
 
-    def train(self, model: str, **parameters: Any) -> dict[str, Any]:
+    def train(self, model: str, seconds: float = 900, **parameters: Any) -> dict[str, Any]:
         """Train, wait for the end, and return the task as the server reports it."""
         started = self.start_training(model, **parameters)
-        while True:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
             tasks = json.loads(self.request("GET", "/train/?all=true"))
             task = next(item for item in tasks if item["id"] == started)
             if task["status"] not in ("SUBMITTED", "RUNNING"):
                 return task
             time.sleep(0.5)
+        raise AssertionError(f"the training of {model} had not ended after {seconds} s:\n{self.tail()}")
 
     def score(self, method: str) -> dict[str, Any]:
         """Run a scoring method over the images without a label."""

@@ -20,5 +20,5 @@ def run(output: str = "dist", base_url: str = "") -> None:
 
     files = release(REPOSITORY, bundles_of(REPOSITORY), Path(str(output)), str(base_url))
     if not base_url:
-        print("model_info.json has bare file names and the notes OWNER/REPOSITORY/TAG: give --base_url before you publish it")
+        print("model_info.json and the notes do not say where the zips are: give --base_url before you publish it")
     print("\n".join(f"{file}  {file.stat().st_size:,} bytes" for file in files))
