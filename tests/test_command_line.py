@@ -50,6 +50,14 @@ def test_prepare_converts_a_raw_tree(monkeypatch, raw_phantom, tmp_path):
             "unknown data set 'nsclc'; those there are: msd_lung, n",
         ),
         (("prepare", "nsclc_radiomics", "--source", "a", "--skipbad"), "unknown option: --skipbad; prepare has --"),
+        (
+            ("prepare", "msd_lung", "--source", "a", "--output", "b", "--roi", "GTV"),
+            "prepare msd_lung has no --roi; beside those of all data sets it has --spacing_mm, ",
+        ),
+        (
+            ("prepare", "nsclc_radiomics", "--source", "a", "--output", "b", "--allow_gaps"),
+            "prepare nsclc_radiomics has no --allow_gaps; beside those of all data sets it has --roi",
+        ),
         (("demo", "aura_v9"), "unknown bundle 'aura_v9'; those there are: aura_v3"),
         (("prepare", "nsclc_radiomics", "--source", "nowhere", "--output", "b"), "nowhere"),
     ],

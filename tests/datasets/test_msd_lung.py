@@ -4,12 +4,14 @@ import gzip
 import json
 import os
 import shutil
+from functools import partial
 
 import nibabel
 import numpy as np
 import pytest
 
 from tests.datasets.test_nsclc_phantom import digests
+from tools.datasets import msd_lung_phantom
 from tools.datasets.datalist import read_all
 from tools.datasets.msd_lung import ConversionError, datalist, prepare
 
@@ -426,7 +428,9 @@ def test_a_raw_folder_given_for_training_is_answered_with_the_command(source, tm
     assert not (tmp_path / "phantom").exists()
 
 
-def test_without_a_dataset_a_phantom_is_made_once(tmp_path, caplog):
+def test_without_a_dataset_a_phantom_is_made_once(tmp_path, caplog, monkeypatch):
+    coarse = partial(msd_lung_phantom.write_phantom, pixel_mm=8.0, thickness_mm=12.0)
+    monkeypatch.setattr(msd_lung_phantom, "write_phantom", coarse)
     training = datalist(None, "training", tmp_path / "phantom", phantom_patients=3)
     validation = datalist("", "validation", tmp_path / "phantom", phantom_patients=3)
     assert ["no dataset_dir was given: a" in record.message for record in caplog.records] == [True]

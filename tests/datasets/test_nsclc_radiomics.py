@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.datasets.dicom_factory import OBLIQUE, make_ct, make_rtstruct, make_seg
-from tools.datasets import nsclc_radiomics, whole_files
+from tools.datasets import case_record, nsclc_radiomics, whole_files
 from tools.datasets.nsclc_radiomics import ConversionError, datalist, prepare
 
 
@@ -278,7 +278,7 @@ def test_wrong_arguments_are_refused_before_the_source_is_read(source, tmp_path)
 
 def test_a_full_disk_is_told_before_the_first_file(source, tmp_path, monkeypatch):
     usage = namedtuple("usage", "total used free")
-    monkeypatch.setattr(nsclc_radiomics.shutil, "disk_usage", lambda path: usage(10, 9, 1))
+    monkeypatch.setattr(case_record.shutil, "disk_usage", lambda path: usage(10, 9, 1))
     with pytest.raises(OSError, match=r"needs about 0 MB for 4 case.*make room"):
         run(source, tmp_path / "out")
     assert not (tmp_path / "out").exists()

@@ -1,6 +1,9 @@
 """``python -m tools prepare``: a release of a data set to files ready for training."""
 
+import inspect
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 
 def run(
@@ -13,6 +16,9 @@ def run(
     val_fraction: float = 0.2,
     test_fraction: float = 0.2,
     allow_empty: bool = False,
+    spacing_mm: Sequence[float] | None = None,
+    window_hu: Sequence[float] | None = None,
+    allow_gaps: bool = False,
 ) -> None:
     """Convert a data set as it was released into NIfTI files or images with a datalist, ready for training.
 
@@ -31,10 +37,22 @@ def run(
         val_fraction: share of the patients for validation.
         test_fraction: share of the patients held back for the test part; 0 for none.
         allow_empty: take a case whose target has no contours as "no tumour" instead of as a problem.
+        spacing_mm: of slices that are PNG pictures, distance of columns, rows and slices, for example "[0.8,0.8,2.5]".
+        window_hu: of slices that are PNG pictures, Hounsfield units of the grey values 0 and 255, for example
+            "[-1000,400]".
+        allow_gaps: stack slices that are PNG pictures although some are missing.
+
+    Raises:
+        ValueError: an unknown data set, or an option that it does not have.
     """
     from ..datasets.registry import dataset_entry
 
-    options = {} if roi is None else {"roi": str(roi)}
+    special = {
+        "roi": None if roi is None else str(roi),
+        "spacing_mm": spacing_mm,
+        "window_hu": window_hu,
+        "allow_gaps": allow_gaps or None,
+    }
     convert = dataset_entry(dataset).prepare()
     convert(
         Path(str(source)),
@@ -44,5 +62,16 @@ def run(
         val_fraction=val_fraction,
         test_fraction=test_fraction,
         allow_empty=allow_empty,
-        **options,
+        **_options_of(dataset, convert, special),
     )
+
+
+def _options_of(dataset: str, convert: Callable, special: dict[str, Any]) -> dict[str, Any]:
+    """Return the options that were given, all of which the converter must have."""
+    given = {name: value for name, value in special.items() if value is not None}
+    has = inspect.signature(convert).parameters
+    wrong = [f"--{name}" for name in given if name not in has]
+    if wrong:
+        others = ", ".join(f"--{name}" for name in special if name in has) or "none of this kind"
+        raise ValueError(f"prepare {dataset} has no {', '.join(wrong)}; beside those of all data sets it has {others}")
+    return given

@@ -1,12 +1,10 @@
-"""Write one converted case: image, label and a record that says what it was made from.
+"""Write the image and the label of one case, see ``case_record`` for what says that it is finished.
 
 The image is uncompressed NIfTI (``images/CASE.nii``): it is read in every training run, loads by memory map some
 hundred times faster than gzip and takes no more room than the DICOM files. The label (``labels/CASE.nii.gz``) shrinks a
-thousandfold. Every file gets its name only when it is complete; the record (``cases/CASE.json``) comes last, and a case
-counts as finished when its record fits the source files, the converter version, the pattern and both outputs.
+thousandfold.
 """
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -15,35 +13,16 @@ import numpy as np
 from .case_mask import target_mask
 from .case_plan import Case
 from .dicom_series import read_volume
-from .file_digest import file_digest
-from .whole_files import inside, nifti_volume, write_nifti, write_text
-
-FOLDERS = ("images", "labels", "cases")
+from .whole_files import nifti_volume, write_nifti
 
 
-def finished_item(output: Path, case: Case, settings: dict[str, Any], source: str) -> dict[str, Any] | None:
-    """The datalist item of a case that is converted already, or None when anything differs or is damaged."""
-    try:
-        record = json.loads(inside(output, "cases", f"{case.name}.json").read_text(encoding="utf-8"))
-        item = record["item"]
-        if record["settings"] != settings or item["sha256"]["source"] != source:
-            return None
-        for key in ("image", "label"):
-            if file_digest(inside(output, item[key])) != item["sha256"][key]:
-                return None
-        for text in record["warnings"]:
-            case.findings.warning(text)
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return item
-
-
-def write_case(output: Path, case: Case, settings: dict[str, Any], source: str, suspect: bool) -> dict[str, Any]:
+def write_case(output: Path, case: Case, source: str, suspect: bool, allow_empty: bool) -> dict[str, Any]:
     """Convert one checked case.
 
     Args:
-        settings: what besides the source decides the output (version, pattern); kept in the record.
         source: digest of the source files.
+        suspect: whether public lists name the patient.
+        allow_empty: see ``target_mask``.
 
     Returns:
         The datalist item: paths relative to ``output``, spacing_mm, shape, target_ml and checksums.
@@ -51,7 +30,7 @@ def write_case(output: Path, case: Case, settings: dict[str, Any], source: str, 
     Raises:
         ValueError: the source changed after it was checked.
     """
-    mask = target_mask(case, settings["allow_empty"])
+    mask = target_mask(case, allow_empty)
     if mask is None:
         raise ValueError(f"{case.name}: the source changed during the conversion ({'; '.join(case.findings.problems)})")
     volume, _ = read_volume(case.series)
@@ -59,7 +38,7 @@ def write_case(output: Path, case: Case, settings: dict[str, Any], source: str, 
     _look_at_values(volume, case)
     grid = case.series.grid
     image, label = f"images/{case.name}.nii", f"labels/{case.name}.nii.gz"
-    item = {
+    return {
         "image": image,
         "label": label,
         "patient": case.patient,
@@ -76,9 +55,6 @@ def write_case(output: Path, case: Case, settings: dict[str, Any], source: str, 
             "label": write_nifti(output, label, nifti_volume(mask, grid.affine_ras, grid.is_sheared)),
         },
     }
-    text = json.dumps({"settings": settings, "item": item, "warnings": case.findings.warnings}, indent=1)
-    write_text(inside(output, "cases", f"{case.name}.json"), text)
-    return item
 
 
 def _look_at_values(volume: np.ndarray, case: Case) -> None:

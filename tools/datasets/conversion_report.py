@@ -1,6 +1,7 @@
 """What a conversion found and made, as text: the same words on the screen, in the error and in the report file."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
@@ -17,6 +18,16 @@ class Checked(Protocol):
 
     name: str
     findings: Findings
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """What was made of a source: datalist items, all its cases, problems of no case, and what it holds as a line."""
+
+    items: list[dict[str, Any]]
+    cases: Sequence[Checked]
+    general: list[str]
+    found: str
 
 
 def stop_on_problems(

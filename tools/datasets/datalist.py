@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .datalist_item import item_problems, read_item
+from .datalist_item import has_target, item_problems, read_item
 
 SPLITS = ("training", "validation", "test")
 UNLABELLED = "unlabelled"
@@ -97,7 +97,7 @@ def write_datalist(
     from .whole_files import write_text
 
     fractions = {"validation": val_fraction, "test": test_fraction}
-    with_target = {item["patient"] for item in cases if item["target_ml"] > 0}
+    with_target = {item["patient"] for item in cases if has_target(item)}
     patients = {item["patient"] for item in cases}
     parts = split_patients(patients, fractions, seed, without_target=patients - with_target)
     data: dict[str, Any] = {
@@ -125,7 +125,8 @@ def read_datalist(dataset_dir: Path | str, split: str) -> list[dict[str, Any]]:
 
     Returns:
         Items ``{"image": absolute path, "label": absolute path, "patient": str, "phantom": bool}``; the unlabelled have
-        no ``label``.
+        no ``label``. Where the spacing is not known, ``"spacing_known": False`` says so: what is computed in mm or ml
+        then means nothing.
 
     Raises:
         FileNotFoundError: there is no datalist.json, or not what it refers to.

@@ -36,7 +36,15 @@ def item_problems(root: Path, item: Mapping[str, Any], keys: Sequence[str]) -> l
     return problems
 
 
+def has_target(item: Mapping[str, Any]) -> bool:
+    """Whether the label has a voxel; volumes whose spacing nobody knows have slices but no millilitres."""
+    return (item["target_slices"] if item["target_ml"] is None else item["target_ml"]) > 0
+
+
 def read_item(root: Path, item: Mapping[str, Any]) -> dict[str, Any]:
-    """The entries that a configuration gets: absolute paths, patient, and whether it is a phantom."""
+    """The entries that a configuration gets, see ``read_datalist``."""
     files = {key: str((root / item[key]).resolve()) for key in ("image", "label") if key in item}
-    return {**files, "patient": item["patient"], "phantom": bool(item.get("phantom", False))}
+    entries = {**files, "patient": item["patient"], "phantom": bool(item.get("phantom", False))}
+    if item.get("spacing_mm", True) is None:
+        entries["spacing_known"] = False
+    return entries

@@ -8,20 +8,25 @@ https://doi.org/10.7937/K9/TCIA.2017.7hs46erv). ``msd_lung_folder`` says which l
 Output: ``OUTPUT/datalist.json`` and ``report.txt``, nothing else. No volume is copied: datalist.json holds the way from
 OUTPUT to SOURCE (``root``) and file names relative to that. Move both together, or prepare again; OUTPUT may be SOURCE
 itself. Volumes of ``imagesTs`` have no label: they are listed as ``unlabelled`` and take no part in the split.
+
+Slices exported as PNG pictures are taken as well and stacked to volumes below OUTPUT: see ``png_slices``.
 """
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
-from .conversion_report import ConversionError, final_text, stop_on_problems
+from .conversion_report import Conversion, ConversionError, final_text, stop_on_problems
 from .datalist import split_patients, write_datalist
 from .dataset_items import converted_items, phantom_items
 from .findings import some
 from .msd_lung_check import check_case
-from .msd_lung_folder import MsdCase, MsdFolder, find_root, plan_folder
+from .msd_lung_folder import MsdCase, find_root, plan_folder
+from .png_slices import convert_slices
+from .png_slices_folder import find_png_root
 from .whole_files import write_text
 
 NAME = "msd_lung"
@@ -38,18 +43,24 @@ def prepare(
     test_fraction: float = 0.2,
     allow_empty: bool = False,
     quiet: bool = False,
+    spacing_mm: Sequence[float] | None = None,
+    window_hu: Sequence[float] | None = None,
+    allow_gaps: bool = False,
 ) -> dict[str, Any]:
-    """Check every volume of a Task06_Lung folder, then list them.
+    """Check every volume of a Task06_Lung folder, then list them; of PNG slices, stack and write them.
 
     Args:
         source: the unpacked folder, or the folder it lies in.
-        output: folder for datalist.json; may exist, and may be the source.
+        output: folder for datalist.json; may exist, and may be the source (not of PNG slices).
         skip_bad: list the good cases and name the others, instead of stopping.
         seed: of the division by case.
         val_fraction: share of the cases for validation (at least one when there are two).
         test_fraction: share of the cases for the test part (at least one when there are three, none when 0).
         allow_empty: take a label without voxels as "no tumour" instead of as a problem.
         quiet: neither progress bar nor the closing table; the report file is written all the same.
+        spacing_mm: of PNG slices, distance of columns, rows and slices; unknown by default.
+        window_hu: of PNG slices, Hounsfield units of the grey values 0 and 255; -1000 and 400 by default.
+        allow_gaps: stack PNG slices with gaps in their numbers instead of refusing the volume.
 
     Returns:
         What datalist.json holds.
@@ -57,28 +68,36 @@ def prepare(
     Raises:
         ConversionError: problems were found and ``skip_bad`` is off (nothing is written), or no good case is left.
         FileNotFoundError, NotADirectoryError: of ``source``, or of an output that is a file.
-        ValueError: impossible fractions.
+        ValueError: impossible fractions, spacing or window, or options of PNG slices for NIfTI.
+        OSError: not enough room for stacked slices.
     """
     source, output = Path(source), Path(output)
     _check_settings(source, output, val_fraction, test_fraction, seed)
-    root = find_root(source)
-    if root is None:
-        there = some(sorted(path.name for path in source.iterdir() if path.name[0] != "."), 6) or "nothing"
-        raise ConversionError(
-            f"{source} is no Task06_Lung folder; expected there: dataset.json, imagesTr and labelsTr, found {there}"
-        )
-    folder = plan_folder(root)
-    items = _check_volumes(folder, allow_empty, quiet)
-    stop_on_problems(root, folder.summary, folder.findings.problems, folder.cases, skip_bad)
+    root, png_root = find_root(source), find_png_root(source)
+    way = "."
+    if root is not None:
+        if spacing_mm is not None or window_hu is not None or allow_gaps:
+            raise ValueError(
+                "--spacing_mm, --window_hu and --allow_gaps are for PNG slices, but this is NIfTI: omit them"
+            )
+        result = _list_volumes(root, skip_bad, allow_empty, quiet)
+        way = Path(os.path.relpath(root.resolve(), output.resolve())).as_posix()
+    elif png_root is not None:
+        result = convert_slices(
+            png_root, output, skip_bad=skip_bad, allow_empty=allow_empty, allow_gaps=allow_gaps, spacing_mm=spacing_mm,
+            window_hu=window_hu, quiet=quiet,
+        )  # fmt: skip
+    else:
+        raise ConversionError(_neither(source))
     output.mkdir(parents=True, exist_ok=True)
-    left_out = [case.name for case in folder.cases if case.findings.problems]
+    left_out = [case.name for case in result.cases if case.findings.problems]
     data = write_datalist(
-        output, [item for item in items if "label" in item], name=NAME, converter_version=VERSION, seed=seed,
-        val_fraction=val_fraction, test_fraction=test_fraction, source={"cases": len(items), "left_out": left_out},
-        unlabelled=[item for item in items if "label" not in item],
-        root=Path(os.path.relpath(root.resolve(), output.resolve())).as_posix(),
+        output, [item for item in result.items if "label" in item], name=NAME, converter_version=VERSION, seed=seed,
+        val_fraction=val_fraction, test_fraction=test_fraction, root=way,
+        source={"cases": len(result.items), "left_out": left_out},
+        unlabelled=[item for item in result.items if "label" not in item],
     )  # fmt: skip
-    text = final_text(folder.summary, folder.findings.problems, folder.cases, data)
+    text = final_text(result.found, result.general, result.cases, data)
     write_text(output / REPORT, text + "\n")
     if not quiet:
         print(text)
@@ -128,14 +147,23 @@ def _check_settings(source: Path, output: Path, val_fraction: float, test_fracti
         raise NotADirectoryError(f"--output must be a folder, this is a file: {output}")
 
 
-def _check_volumes(folder: MsdFolder, allow_empty: bool, quiet: bool) -> list[dict[str, Any]]:
-    """Read every volume; problems go to the cases' findings. Returns the items of the good cases."""
+def _neither(source: Path) -> str:
+    there = some(sorted(path.name for path in source.iterdir() if path.name[0] != "."), 6) or "nothing"
+    return (
+        f"{source} is no Task06_Lung folder; expected there: dataset.json, imagesTr and labelsTr (NIfTI), or images "
+        f"and labels with VOLUME_slice_NUMBER.png; found {there}"
+    )
+
+
+def _list_volumes(root: Path, skip_bad: bool, allow_empty: bool, quiet: bool) -> Conversion:
+    """Read every volume once; problems go to the cases' findings, and the good cases have items."""
+    folder = plan_folder(root)
     items: list[dict[str, Any]] = []
     owners: dict[str, MsdCase] = {}
     bar = tqdm(folder.cases, desc="checking", unit="case", disable=quiet)
     for case in bar:
         bar.set_postfix_str(case.name)
-        item = check_case(folder.root, case, allow_empty)
+        item = check_case(root, case, allow_empty)
         if item is None:
             continue
         other = owners.setdefault(item["sha256"]["image"], case)
@@ -145,4 +173,5 @@ def _check_volumes(folder: MsdFolder, allow_empty: bool, quiet: bool) -> list[di
             case.findings.problem(
                 f"{case.image} and {other.image} are the same file: one patient could fall into two parts; remove one"
             )
-    return items
+    stop_on_problems(root, folder.summary, folder.findings.problems, folder.cases, skip_bad)
+    return Conversion(items, folder.cases, folder.findings.problems, folder.summary)

@@ -17,7 +17,6 @@ public lists of misregistered or post-operative scans: they are converted and ma
 
 import math
 import re
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +24,13 @@ from tqdm import tqdm
 
 from .case_mask import target_mask
 from .case_plan import Case, plan_cases
-from .case_writer import FOLDERS, finished_item, write_case
+from .case_record import check_room, convert_cases
+from .case_writer import write_case
 from .conversion_report import ConversionError, final_text, stop_on_problems
 from .datalist import split_patients, write_datalist
 from .dataset_items import converted_items, phantom_items
 from .dicom_files import DicomTree, scan_folder
-from .file_digest import source_digest
-from .whole_files import clear_partial, write_text
+from .whole_files import write_text
 
 NAME = "nsclc_radiomics"
 VERSION = "1.0.0"
@@ -85,8 +84,13 @@ def prepare(
         )
     found = _source_text(tree, cases)
     stop_on_problems(source, found, tree.problems, cases, skip_bad)
-    _check_room(output, good)
-    items = _convert(output, good, {"version": VERSION, "roi": roi, "allow_empty": allow_empty}, quiet)
+    check_room(output, sum(2 * math.prod(case.series.grid.shape) for case in good), len(good))
+
+    def write(case: Case, digest: str) -> dict[str, Any]:
+        return write_case(output, case, digest, suspect=case.patient in SUSPECT, allow_empty=allow_empty)
+
+    settings = {"version": VERSION, "roi": roi, "allow_empty": allow_empty}
+    items = convert_cases(output, good, settings, lambda case: case.files, write, quiet)
     facts = {"cases": len(items), "left_out": [case.name for case in cases if case.findings.problems], "roi": roi}
     data = write_datalist(
         output, items, name=NAME, converter_version=VERSION, seed=seed, val_fraction=val_fraction,
@@ -152,32 +156,6 @@ def _check_cases(tree: DicomTree, roi: str, allow_empty: bool, quiet: bool) -> l
         if case.patient in SUSPECT:
             case.findings.warning("named in public lists of misregistered or post-operative patients: suspect")
     return cases
-
-
-def _check_room(output: Path, cases: list[Case]) -> None:
-    """Check the free space before the first file; what an earlier run has written counts as free."""
-    place = next(path for path in (output.absolute(), *output.absolute().parents) if path.exists())
-    needed = sum(2 * math.prod(case.series.grid.shape) for case in cases)
-    there = sum(path.stat().st_size for path in output.glob("images/*.nii"))
-    free = shutil.disk_usage(place).free
-    if needed - there > free:
-        raise OSError(
-            f"{output} needs about {(needed - there) / 1e6:.0f} MB for {len(cases)} case(s), {free / 1e6:.0f} MB are "
-            "free; choose another --output or make room"
-        )
-
-
-def _convert(output: Path, cases: list[Case], settings: dict[str, Any], quiet: bool) -> list[dict[str, Any]]:
-    output.mkdir(parents=True, exist_ok=True)
-    clear_partial(output, FOLDERS)
-    items = []
-    bar = tqdm(cases, desc="converting", unit="case", disable=quiet)
-    for case in bar:
-        bar.set_postfix_str(case.name)
-        digest = source_digest(case.files)
-        item = finished_item(output, case, settings, digest)
-        items.append(item or write_case(output, case, settings, digest, suspect=case.patient in SUSPECT))
-    return items
 
 
 def _source_text(tree: DicomTree, cases: list[Case]) -> str:

@@ -38,7 +38,7 @@ KNOWN = {
     "msd_lung": DatasetEntry(
         module="msd_lung",
         phantom_module="msd_lung_phantom",
-        raw_form="Task06_Lung of the Medical Segmentation Decathlon: NIfTI with dataset.json",
+        raw_form="Task06_Lung: NIfTI with dataset.json (or PNG slices with masks)",
         source="http://medicaldecathlon.com",
     ),
 }
