@@ -13,6 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from ..transforms.class_label import item_class
+
 
 class WeightedCrossEntropy(nn.Module):
     """``mean(-sum_c t_c w_c (1 - p_c)^gamma log p_c)``, ``t`` the label smoothed.
@@ -91,7 +93,7 @@ def balanced_weights(data: Sequence[Mapping[str, Any]], classes: int = 2, enable
     Raises:
         ValueError: when a class has no sample.
     """
-    counts = [sum(class_of(item) == number for item in data) for number in range(classes)]
+    counts = [sum(item_class(item) == number for item in data) for number in range(classes)]
     if not enabled:
         return [1.0] * classes
     if not all(counts):
@@ -99,10 +101,3 @@ def balanced_weights(data: Sequence[Mapping[str, Any]], classes: int = 2, enable
             f"every class needs a training sample, found {dict(enumerate(counts))} by class number; check the split"
         )
     return [len(data) / (classes * count) for count in counts]
-
-
-def class_of(item: Mapping[str, Any]) -> int:
-    """Return the class number of an item, also where MONAI Label names a file with it."""
-    from ..transforms.class_label import class_number
-
-    return class_number(item["label"])

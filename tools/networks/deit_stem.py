@@ -147,7 +147,7 @@ def _pretrained(weights: str, distilled: bool) -> dict[str, torch.Tensor]:
     except OSError as error:
         raise OSError(
             f"no weights of the stem at {weights} ({str(error).splitlines()[0]}): name a folder with config.json "
-            "and model.safetensors, or a model of the Hugging Face Hub while there is a network; --stem_weights none begins "
-            "with random ones"
+            "and model.safetensors, or a model of the Hugging Face Hub while there is a network; --stem_weights none "
+            "begins with random ones"
         ) from error
     return dict(read.state_dict())

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 SHOWN_METRICS = ("dice", "iou", "sensitivity", "precision")
+CLASS_METRICS = ("auc", "accuracy", "sensitivity", "specificity")
 COLOURS = ("#0b84d8", "#e07a10", "#2a9d4e", "#b0409f")
 
 
@@ -22,10 +23,12 @@ class Panel:
 
 def panels_of(history: Sequence[Mapping[str, Any]]) -> list[Panel]:
     """Return training loss and its parts, validation metrics and learning rate, those that ``history.jsonl`` holds."""
+    of_classes = any("auc" in line.get("metrics", {}) for line in history)
+    title, names = ("validation", CLASS_METRICS) if of_classes else ("validation, mean over patients", SHOWN_METRICS)
     panels = [
         Panel("training loss", [_column(history, "train", "loss")]),
         Panel("parts of the loss, before weighting", [_part(history, name) for name in _parts(history)], log=True),
-        Panel("validation, mean over patients", [_column(history, "validation", name) for name in SHOWN_METRICS]),
+        Panel(title, [_column(history, "validation", name) for name in names]),
         Panel("learning rate", [_column(history, "train", "lr")]),
     ]
     panels = [replace(panel, lines=[line for line in panel.lines if line[1]]) for panel in panels]

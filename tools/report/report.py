@@ -17,6 +17,7 @@ from .run_files import (
     read_json_lines,
     write_text,
 )
+from .sections.classes import classes
 from .sections.head import head
 from .sections.patients import patients
 from .sections.pictures import curves, reconstructions, slices
@@ -48,6 +49,7 @@ def build_report(output_dir: str | Path) -> Path:
         *head(title, summary),
         *curves(folder, read_json_lines(folder / HISTORY)),
         *patients(read_json(folder / PATIENTS_JSON) or {}),
+        *classes(folder),
         *sweep(folder, read_json(folder / SWEEP_JSON) or {}),
         *slices(folder),
         *reconstructions(folder),

@@ -37,6 +37,11 @@ class ClassLabeld(MapTransform):
         return item
 
 
+def item_class(item: Mapping[Hashable, Any]) -> int:
+    """Return the class number of an item of a datalist."""
+    return class_number(item["label"])
+
+
 def class_number(label: Any, class_names: Sequence[str] = CLASS_NAMES) -> int:
     """Return the class number of a label.
 

@@ -35,7 +35,8 @@ def _cards(summary: Mapping[str, Any]) -> list[tuple[str, Any]]:
     if metric.get("best") is not None:
         epoch = f", best in epoch {metric['epoch']}" if metric.get("epoch") else ""
         cards.append((f"{metric.get('name')}{epoch}", number(metric["best"])))
-    shown = [name for name in (*SCORES[:4], "surface_dice") if name in metrics and name != metric.get("name")]
+    wanted = (*SCORES[:4], "surface_dice", *(("accuracy",) if "auc" in metrics else ()))
+    shown = [name for name in wanted if name in metrics and name != metric.get("name")]
     cards += [(COLUMNS[name], number(metrics[name])) for name in shown]
     cards += [(name, f"{summary[name]:g}") for name in ("epochs", "iterations") if summary.get(name)]
     if summary.get("seconds") is not None:

@@ -1,0 +1,108 @@
+"""Pictures of where a classifier looked: the image, its lung mask and cut, and the attention over it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import ignite.distributed as idist
+import torch
+from ignite.engine import Engine, Events
+from torch import nn
+
+from ..report.run_files import write_bytes, write_json
+from .case_rows import rows_of
+from .checkpoints import unwrapped
+
+ATTENTION = "attention"
+
+
+class AttentionWriter:
+    """Draw the images that went most wrong, and the surest ones that went right, into ``output_dir/attention``.
+
+    Without labels the first images are drawn. ``attention/index.json`` lists file, label, probability and kind of each.
+    Only the images that are drawn at the end are kept while the evaluator runs. Rank 0 draws what it has seen.
+
+    Args:
+        network: has ``attention_map(x) -> (B, 1, H, W)``; wrapped or not.
+        output_dir: the run directory.
+        class_names: of class 0 and class 1.
+        wrong: how many of the worst.
+        right: how many of the surest, half of each class.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        output_dir: str | Path,
+        class_names: Sequence[str] = ("normal", "pneumonia"),
+        wrong: int = 8,
+        right: int = 4,
+    ) -> None:
+        self.network = unwrapped(network)
+        self.folder = Path(output_dir) / ATTENTION
+        self.class_names = tuple(class_names)
+        self.limits = {"wrong": wrong, "right_0": (right + 1) // 2, "right_1": right // 2, "unlabelled": wrong + right}
+        self.kept: dict[str, list[dict[str, Any]]] = {}
+
+    def attach(self, engine: Engine) -> None:
+        """Attach to an evaluator."""
+        if idist.get_rank() == 0:
+            engine.add_event_handler(Events.STARTED, self._forget)
+            engine.add_event_handler(Events.ITERATION_COMPLETED, self._collect)
+            engine.add_event_handler(Events.COMPLETED, self._write)
+
+    def _forget(self, engine: Engine) -> None:
+        self.kept = {kind: [] for kind in self.limits}
+
+    def _collect(self, engine: Engine) -> None:
+        outputs = engine.state.output
+        with_label = bool(outputs) and outputs[0].get("label") is not None
+        for row, output in zip(rows_of(engine, with_label), outputs, strict=True):
+            row["image"] = output["image"].detach().cpu()
+            self._keep(row)
+
+    def _keep(self, row: dict[str, Any]) -> None:
+        """Put an image among those of its kind, the most telling first."""
+        label = row.get("label")
+        if label is None:
+            kind, order = "unlabelled", float(len(self.kept["unlabelled"]))
+        else:
+            error = abs(label - row["probability"])
+            kind, order = ("wrong", -error) if error > 0.5 else (f"right_{label}", error)
+        found = self.kept[kind]
+        found.append(row | {"order": order})
+        found.sort(key=lambda one: one["order"])
+        del found[self.limits[kind] :]
+
+    def _write(self, engine: Engine) -> None:
+        from ..report.attention_picture import draw_attention
+
+        for path in self.folder.glob("*.png"):
+            path.unlink()
+        entries = []
+        for kind, rows in self.kept.items():
+            for row in rows:
+                image = row["image"]
+                picture = draw_attention(image, self._attention(image, engine.state.device), self._title(row))
+                name = f"{len(entries):02d}.png"
+                write_bytes(self.folder / name, picture)
+                facts = {key: row.get(key) for key in ("label", "probability", "subtype")}
+                shown = kind.split("_")[0]
+                entries.append({"picture": name, "file": row["file"], "kind": shown, **facts})
+        if entries:
+            write_json(self.folder / "index.json", entries)
+
+    def _attention(self, image: torch.Tensor, device: Any) -> torch.Tensor:
+        training = self.network.training
+        self.network.eval()
+        with torch.no_grad():
+            plain = torch.as_tensor(image.as_tensor() if hasattr(image, "as_tensor") else image)
+            found = self.network.attention_map(plain[None].to(device).float())[0, 0].cpu()
+        self.network.train(training)
+        return found
+
+    def _title(self, row: dict[str, Any]) -> str:
+        known = "" if row.get("label") is None else f"{self.class_names[row['label']]}; "
+        return f"{known}{self.class_names[1]} {row['probability']:.3f}"
