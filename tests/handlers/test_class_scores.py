@@ -141,15 +141,14 @@ def test_probabilities_without_softmax_are_refused(tmp_path):
 
 def test_inference_writes_one_table_and_pictures(tmp_path):
     data = [{"image": item["image"]} for item in items(6)]
-    network = Brightness()
-    write_json(tmp_path / "models" / "temperature.json", {"temperature": 2.0})
+    network, models = Brightness(), tmp_path / "models"
+    write_json(models / "temperature.json", {"temperature": 2.0})
     SupervisedEvaluator(
         device="cpu", val_data_loader=DataLoader(Dataset(data), batch_size=4), network=network,
         postprocessing=Compose([Activationsd("pred", softmax=True)]),
-        val_handlers=[ProbabilityWriter(tmp_path, checkpoint_dir=tmp_path / "models"), AttentionWriter(network, tmp_path)],
+        val_handlers=[ProbabilityWriter(tmp_path, checkpoint_dir=models), AttentionWriter(network, tmp_path)],
     ).run()  # fmt: skip
-    with open(tmp_path / "predictions.csv", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+    rows = list(csv.DictReader((tmp_path / "predictions.csv").open(encoding="utf-8")))
     assert list(rows[0]) == [
         "file",
         "probability_normal",

@@ -33,8 +33,8 @@ class ClassScores(Metric):
     """ROC AUC, accuracy, sensitivity, specificity, calibration and log-loss of two classes.
 
     Use it as the key metric of an evaluator: ``{"val_score": ClassScores(...)}``. Under that name stands what the best
-    epoch is chosen by (``selection``); all scores stand beside it in ``engine.state.metrics`` under plain names (``auc``,
-    ``accuracy``, ...). On rank 0 ``predictions.csv`` and ``classes.json`` are written into ``output_dir``. Predictions
+    epoch is chosen by (``selection``); all scores stand beside it in ``engine.state.metrics`` under plain names
+    (``auc``, ``accuracy``, ...). On rank 0 ``predictions.csv`` and ``classes.json`` are written into ``output_dir``. Predictions
     are probabilities (2,), labels class numbers; patients, subtypes and files are those of the batch.
 
     When the validation is the best so far, the temperature that calibrates its probabilities is fitted and written

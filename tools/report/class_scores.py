@@ -29,7 +29,7 @@ COLUMNS = ("file", "patient", "subtype", "label")
 
 
 def quick_scores(labels: np.ndarray, probabilities: np.ndarray, threshold: float = 0.5) -> dict[str, float]:
-    """Return the scores of one validation: those of ``scores_of``, log_loss, ece and sensitivity at 90 % specificity."""
+    """Return the scores of one validation: ``scores_of``, log_loss, ece and sensitivity at 90 % specificity."""
     return {
         **scores_of(labels, probabilities, threshold),
         "log_loss": log_loss(labels, probabilities),

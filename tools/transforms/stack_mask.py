@@ -14,8 +14,8 @@ from monai.transforms import MapTransform
 class StackMaskd(MapTransform):
     """Put the mask behind the image: ``image`` (1, H, W) and ``lung_mask`` (1, H, W) become ``image`` (2, H, W).
 
-    The mask leaves the item. Of the metadata the file name alone stays: the scores that come of the image have no grid to
-    be restored to, and MONAI Label would try.
+    The mask leaves the item. Of the metadata the file name alone stays: the scores that come of the image have no
+    grid to be restored to, and MONAI Label would try.
 
     Args:
         keys: of the image.

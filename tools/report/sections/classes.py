@@ -24,7 +24,7 @@ TITLES = {
 
 
 def classes(folder: Path) -> list[str]:
-    """Return the section of the run in ``folder``; nothing when it scored no classes. Pictures are kept as files too."""
+    """Return the section of the run in ``folder``, nothing when it scored no classes; pictures are kept as files."""
     scores = read_json(folder / CLASSES_JSON)
     parts = [] if not scores else [*_scores(scores), *_pictures(folder, scores), *_classes(scores)]
     return parts + _attention(folder / ATTENTION)
@@ -37,8 +37,8 @@ def _scores(scores: Mapping[str, Any]) -> list[str]:
         (TITLES.get(name, name), _number(found["value"]), _interval(found)) for name, found in scores["scores"].items()
     ]
     text = (
-        f"{scores['n']} images of {scores['n_patients']} patients. {names[1].capitalize()} is what is found: called from a "
-        f"probability of {scores['threshold']:g} on. Intervals: 95 %, bootstrap over patients."
+        f"{scores['n']} images of {scores['n_patients']} patients. {names[1].capitalize()} is what is found: called "
+        f"from a probability of {scores['threshold']:g} on. Intervals: 95 %, bootstrap over patients."
     )
     header = ("score", "value", "95 % interval")
     return [page.heading(f"Classes{epoch}"), page.paragraph(text), page.table(header, rows)]
