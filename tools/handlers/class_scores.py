@@ -34,8 +34,8 @@ class ClassScores(Metric):
 
     Use it as the key metric of an evaluator: ``{"val_score": ClassScores(...)}``. Under that name stands what the best
     epoch is chosen by (``selection``); all scores stand beside it in ``engine.state.metrics`` under plain names
-    (``auc``, ``accuracy``, ...). On rank 0 ``predictions.csv`` and ``classes.json`` are written into ``output_dir``. Predictions
-    are probabilities (2,), labels class numbers; patients, subtypes and files are those of the batch.
+    (``auc``, ``accuracy``, ...). On rank 0 ``predictions.csv`` and ``classes.json`` are written into ``output_dir``.
+    Predictions are probabilities (2,), labels class numbers; patients, subtypes and files are those of the batch.
 
     When the validation is the best so far, the temperature that calibrates its probabilities is fitted and written
     beside the weights as ``temperature.json``; an evaluation (``detailed``) applies what it finds there.

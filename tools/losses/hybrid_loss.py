@@ -14,7 +14,7 @@ class HybridLoss(nn.Module):
 
     ``outside`` is the mean share of attention that falls on tokens outside the lungs: ``sum_t a_t (1 - m_t)`` with
     ``a_t`` the weight of a token and ``m_t`` the share of lung in it. The mask is a heuristic one: keep the weights
-    small. The parts of the last call are in ``parts``, as tensors on the device.
+    small. The parts of the last call are in ``parts``, detached, on the device.
 
     Args:
         classification: loss of logits (B, C) and labels.
@@ -45,13 +45,16 @@ class HybridLoss(nn.Module):
             ValueError: when a weight is above 0 and the network does not return what it weighs.
         """
         found = input if isinstance(input, Mapping) else {"logits": input}
-        self.parts = {"classification": self.classification(found["logits"], target)}
+        total = self.classification(found["logits"], target)
+        parts = {"classification": total}
         if self.lambda_seg:
-            self.parts["segmentation"] = mask_loss(self._get(found, "mask_logits"), found["mask"])
+            parts["segmentation"] = mask_loss(self._get(found, "mask_logits"), found["mask"])
+            total = total + self.lambda_seg * parts["segmentation"]
         if self.lambda_att:
-            self.parts["attention"] = attention_outside(self._get(found, "attention"), found["lung"])
-        weights = {"classification": 1.0, "segmentation": self.lambda_seg, "attention": self.lambda_att}
-        return sum(weights[name] * value for name, value in self.parts.items())
+            parts["attention"] = attention_outside(self._get(found, "attention"), found["lung"])
+            total = total + self.lambda_att * parts["attention"]
+        self.parts = {name: value.detach() for name, value in parts.items()}
+        return total
 
     @staticmethod
     def _get(found: Mapping[str, torch.Tensor], name: str) -> torch.Tensor:
