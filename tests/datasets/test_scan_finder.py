@@ -112,3 +112,10 @@ def test_a_listed_task06_folder_gives_all_its_images(tmp_path):
 def test_a_folder_named_like_labels_alone_is_read(tmp_path):
     save_nifti(tmp_path / "labelsTr" / "a.nii.gz")
     assert [scan["patient"] for scan in find_scans(tmp_path)] == ["a"]
+
+
+def test_one_nifti_file_is_one_scan(tmp_path):
+    for name in ("one.nii.gz", "two.nii.gz"):
+        nibabel.save(nibabel.Nifti1Image(np.zeros((2, 2, 2), np.float32), np.eye(4)), tmp_path / name)
+    expected = [{"image": str(tmp_path / "one.nii.gz"), "patient": "one", "phantom": False}]
+    assert find_scans(tmp_path / "one.nii.gz") == expected

@@ -5,6 +5,7 @@ import shlex
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -36,9 +37,13 @@ class Demo:
         if self.patients < 3:
             raise ValueError(f"patients must be at least 3, to train on and to validate on, got {self.patients}")
 
+    def steps(self) -> tuple[Callable[[], None], ...]:
+        """Return what is done, in its order."""
+        return (self.phantom, self.prepare, self.train, self.untrained, self.evaluate, self.infer)
+
     def run(self) -> str:
         """Run all steps and return the closing table."""
-        for step in (self.phantom, self.prepare, self.train, self.untrained, self.evaluate, self.infer):
+        for step in self.steps():
             begin = time.perf_counter()
             print(f"\n=== {step.__name__}: {step.__doc__.splitlines()[0]}", flush=True)
             step()
@@ -85,12 +90,12 @@ class Demo:
         """Segment the raw scans."""
         self.workflow("inference", dataset_dir=self.raw, output_dir=self.output / "inference")
 
-    def workflow(self, config: str, **overrides: object) -> None:
+    def workflow(self, config: str, overlays: Sequence[str] = ("demo",), **overrides: object) -> None:
         """Run one configuration of the bundle with the demo overlay."""
         configs = bundle_folder(self.name).relative_to(REPOSITORY) / "configs"
         # evaluation is itself an overlay on training
         files = ["train", "evaluate"] if config == "evaluate" else [config]
-        names = "[" + ",".join(f"'{configs}/{file}.json'" for file in [*files, "demo"]) + "]"
+        names = "[" + ",".join(f"'{configs}/{file}.json'" for file in [*files, *overlays]) + "]"
         options = [part for key, value in overrides.items() for part in (f"--{key}", value)]
         self.call("monai.bundle", "run", "--config_file", names, *options)
 

@@ -12,7 +12,7 @@ LABELS = ("labelsTr", "labelsTs")  # of the Medical Segmentation Decathlon, besi
 
 
 def find_scans(dataset_dir: str | Path | None) -> list[dict[str, Any]]:
-    """Every scan below a folder: a converted data set, NIfTI files and DICOM CT series.
+    """Every scan below a folder: a converted data set, NIfTI files and DICOM CT series; or the one NIfTI file given.
 
     Labels are no scans: of a converted set the images are taken, with label or without, and in the form of the Medical
     Segmentation Decathlon ``labelsTr`` beside ``imagesTr`` is passed over.
@@ -24,15 +24,19 @@ def find_scans(dataset_dir: str | Path | None) -> list[dict[str, Any]]:
 
     Raises:
         ValueError: no folder was given, nothing is in it, or series have problems (all are listed).
-        FileNotFoundError, NotADirectoryError: it is no folder.
+        FileNotFoundError, NotADirectoryError: it is neither a folder nor a NIfTI file.
     """
     if dataset_dir is None or str(dataset_dir) == "":
         raise ValueError("no scans were given: pass --dataset_dir FOLDER with NIfTI files (.nii, .nii.gz) or DICOM CT")
     folder = Path(dataset_dir)
     if not folder.exists():
         raise FileNotFoundError(f"dataset_dir does not exist: {folder.absolute()}; give a folder of NIfTI or DICOM")
+    if folder.is_file() and is_nifti(folder):
+        return _nifti_scans(folder.parent, [folder])
     if not folder.is_dir():
-        raise NotADirectoryError(f"dataset_dir must be a folder with NIfTI files or DICOM CT, this is a file: {folder}")
+        raise NotADirectoryError(
+            f"dataset_dir must be a folder with NIfTI files or DICOM CT, or one NIfTI file, this is neither: {folder}"
+        )
     if (folder / "datalist.json").is_file():
         from .datalist import read_all
 
