@@ -17,8 +17,10 @@ from .subject import Subject
 
 def check(subject: Subject) -> list[str]:
     """Return what goes wrong when `monai.bundle download --url` gets the zip from a local server."""
-    folder = subject.folder("download")
-    with server(subject.archive.parent) as address:
+    folder, served = subject.folder("download"), subject.folder("served")
+    # the zip alone: its own folder may be somebody's home, and every user of this machine can read what is served
+    (served / subject.archive.name).symlink_to(subject.archive)
+    with server(served) as address:
         url = f"{address}/{subject.archive.name}"
         argv = ["download", "--name", subject.name, "--url", url, "--bundle_dir", folder, "--progress", "False"]
         done = subject.clean.module("monai.bundle", argv, subject.elsewhere)
