@@ -47,7 +47,7 @@ def test_prepare_converts_a_raw_tree(monkeypatch, raw_phantom, tmp_path):
     [
         (
             ("prepare", "nsclc", "--source", "a", "--output", "b"),
-            "unknown data set 'nsclc'; those there are: msd_lung, n",
+            "unknown data set 'nsclc'; those there are: kermany, msd_lung",
         ),
         (("prepare", "nsclc_radiomics", "--source", "a", "--skipbad"), "unknown option: --skipbad; prepare has --"),
         (
@@ -57,6 +57,10 @@ def test_prepare_converts_a_raw_tree(monkeypatch, raw_phantom, tmp_path):
         (
             ("prepare", "nsclc_radiomics", "--source", "a", "--output", "b", "--allow_gaps"),
             "prepare nsclc_radiomics has no --allow_gaps; beside those of all data sets it has --roi",
+        ),
+        (
+            ("prepare", "kermany", "--source", "a", "--output", "b", "--roi", "GTV", "--allow_empty"),
+            "prepare kermany has no --roi, --allow_empty; beside those of all data sets it has --without_test",
         ),
         (("demo", "aura_v9"), "unknown bundle 'aura_v9'; those there are: aura_v3"),
         (("prepare", "nsclc_radiomics", "--source", "nowhere", "--output", "b"), "nowhere"),

@@ -18,7 +18,8 @@ def calls(monkeypatch):
         folder.mkdir(parents=True)
         made.append(("phantom", folder.name, options))
 
-    monkeypatch.setattr(demo, "dataset_entry", lambda name: SimpleNamespace(write_phantom=lambda: write_phantom))
+    entry = SimpleNamespace(write_phantom=lambda: write_phantom, options=lambda: {"val_fraction", "allow_empty"})
+    monkeypatch.setattr(demo, "dataset_entry", lambda name: entry)
     monkeypatch.setattr(Demo, "call", lambda self, *words: made.append(tuple(map(str, words))))
     monkeypatch.setattr(Demo, "closing_table", lambda self: "")
     return made
@@ -34,6 +35,8 @@ def test_every_step_gets_its_folder_and_the_seed(bundle, calls, tmp_path):
     phantom, prepare, train, untrained, evaluate, infer = calls
     assert phantom[2] == {"patients": 5, "grade": "easy", "seed": 7}
     assert [option(words, "seed") for words in (prepare, train, untrained)] == ["7"] * 3
+    assert (option(prepare, "val_fraction"), option(prepare, "allow_empty")) == ("0.2", "true")
+    assert "--test_fraction" not in prepare  # this converter does not know it
     assert option(train, "output_dir") == str(tmp_path / "out")  # where the closing table says that the report is
     assert option(untrained, "load_pretrain") == "false"
     assert option(prepare, "source") == option(infer, "dataset_dir") == str(tmp_path / "out" / phantom[1])

@@ -69,9 +69,11 @@ class Demo:
     def prepare(self) -> None:
         """Convert them as real data would be."""
         dataset = metadata(self.name)["dataset"]
-        split = ("--val_fraction", "0.2", "--test_fraction", "0")
+        wanted = {"val_fraction": "0.2", "test_fraction": "0", "allow_empty": "true"}
+        known = dataset_entry(dataset).options()
+        split = [part for name, value in wanted.items() if name in known for part in (f"--{name}", value)]
         places = ("--source", self.raw, "--output", self.dataset, "--seed", self.seed)
-        self.call("tools", "prepare", dataset, *places, "--allow_empty", *split)
+        self.call("tools", "prepare", dataset, *places, *split)
 
     def train(self) -> None:
         """Train the small network of configs/demo.json."""

@@ -47,5 +47,7 @@ class PhantomData:
 
     def _convert(self, dataset: str, raw: Path) -> Path:
         output = raw.with_name(raw.name.replace("-raw", "-converted"))
-        dataset_entry(dataset).prepare()(raw, output, allow_empty=True, quiet=True)
+        entry = dataset_entry(dataset)
+        empty = {"allow_empty": True} if "allow_empty" in entry.options() else {}
+        entry.prepare()(raw, output, quiet=True, **empty)
         return output

@@ -5,7 +5,8 @@
 
 Each item has ``image`` and ``label``, ``patient``, ``phantom``, ``spacing_mm`` (null when nobody knows it), ``shape``,
 ``target_ml`` and checksums. Patients, never slices or scans, are divided between the three parts; what has no label is
-``unlabelled`` and belongs to none.
+``unlabelled`` and belongs to none. Where the target is a class, ``label`` is its number, and ``subtype`` may name it
+more closely.
 
 File names are relative to ``root``, and ``root`` is relative to the folder of the file: ``.`` where the converter wrote
 the volumes, the way to the source where it only listed them (``../Task06_Lung``). So list and source may be moved
@@ -94,12 +95,33 @@ def write_datalist(
     Returns:
         What was written.
     """
-    from .whole_files import write_text
-
     fractions = {"validation": val_fraction, "test": test_fraction}
     with_target = {item["patient"] for item in cases if has_target(item)}
     patients = {item["patient"] for item in cases}
-    parts = split_patients(patients, fractions, seed, without_target=patients - with_target)
+    owners = split_patients(patients, fractions, seed, without_target=patients - with_target)
+    parts = {part: [item for item in cases if item["patient"] in owners[part]] for part in SPLITS}
+    return write_parts(
+        output, {**parts, UNLABELLED: list(unlabelled)}, name=name, converter_version=converter_version, seed=seed,
+        fractions=fractions, source=source, is_phantom=is_phantom, root=root,
+    )  # fmt: skip
+
+
+def write_parts(
+    output: Path,
+    parts: Mapping[str, Sequence[dict[str, Any]]],
+    *,
+    name: str,
+    converter_version: str,
+    seed: int,
+    fractions: Mapping[str, float],
+    source: Mapping[str, Any] | None = None,
+    is_phantom: bool | None = None,
+    root: str = ".",
+) -> dict[str, Any]:
+    """Write ``output/datalist.json`` for cases that are divided already; arguments as in ``write_datalist``."""
+    from .whole_files import write_text
+
+    cases = [item for part in SPLITS for item in parts[part]]
     data: dict[str, Any] = {
         "name": name,
         "version": converter_version,
@@ -110,9 +132,8 @@ def write_datalist(
         "source": dict(source or {}),
         "root": root,
     }
-    for part in SPLITS:
-        data[part] = [item for item in sorted(cases, key=lambda item: item["image"]) if item["patient"] in parts[part]]
-    data[UNLABELLED] = sorted(unlabelled, key=lambda item: item["image"])
+    for part in (*SPLITS, UNLABELLED):
+        data[part] = sorted(parts.get(part, ()), key=lambda item: item["image"])
     write_text(Path(output) / FILE_NAME, json.dumps(data, indent=1) + "\n")
     return data
 
@@ -192,4 +213,4 @@ def _root(folder: Path, data: Mapping[str, Any]) -> Path:
             f"{folder / FILE_NAME} lists files of {root.resolve()}, which is not there: it was moved or removed; "
             "put it back, or prepare the data set again"
         )
-    return root
+    return root.resolve()

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
+from inspect import signature
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,10 @@ class DatasetEntry:
         """Return the converter, ``prepare(source, output, ...)``."""
         return import_module(f".{self.module}", __package__).prepare
 
+    def options(self) -> set[str]:
+        """Return the names of what the converter can be told besides source and output."""
+        return set(signature(self.prepare()).parameters) - {"source", "output"}
+
     def write_phantom(self) -> Callable:
         """Return the phantom writer, ``write_phantom(folder, patients=, grade=, seed=)``."""
         return import_module(f".{self.phantom_module}", __package__).write_phantom
@@ -40,6 +45,12 @@ KNOWN = {
         phantom_module="msd_lung_phantom",
         raw_form="Task06_Lung: NIfTI with dataset.json (or PNG slices with masks)",
         source="http://medicaldecathlon.com",
+    ),
+    "kermany": DatasetEntry(
+        module="kermany",
+        phantom_module="kermany_phantom",
+        raw_form="JPEG chest X-rays in train/ and test/, each with NORMAL and PNEUMONIA",
+        source="https://doi.org/10.17632/rscbjbr9sj.3",
     ),
 }
 # a packed bundle holds the modules of its own data set only

@@ -17,7 +17,7 @@ def fingerprint(data: Sequence[Mapping[str, Any]], keys: Sequence[str] = ("image
 
     Args:
         data: items whose ``keys`` hold a file, a list of files, or a folder (all files in it).
-        keys: which entries are files.
+        keys: which entries are files; an entry that is a number (a class) counts with its value.
 
     Raises:
         FileNotFoundError: naming all files that are missing.
@@ -30,6 +30,9 @@ def fingerprint(data: Sequence[Mapping[str, Any]], keys: Sequence[str] = ("image
         return hashlib.sha256().hexdigest()
     root = Path(os.path.commonpath([path.parent for _, path in files]))
     digest = hashlib.sha256()
+    numbers = [(key, item[key]) for item in data for key in keys if isinstance(item.get(key), int | float)]
+    if numbers:
+        digest.update(repr(numbers).encode())
     for key, path in files:
         digest.update(f"{key}\0{path.relative_to(root).as_posix()}\0{path.stat().st_size}\0".encode())
         for piece in _pieces(path):
@@ -38,7 +41,7 @@ def fingerprint(data: Sequence[Mapping[str, Any]], keys: Sequence[str] = ("image
 
 
 def _files(value: Any) -> list[Path]:
-    if value is None:
+    if value is None or isinstance(value, int | float):
         return []
     values = [value] if isinstance(value, str | os.PathLike) else value
     found: list[Path] = []
