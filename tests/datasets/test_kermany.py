@@ -10,7 +10,8 @@ from PIL import Image
 from tests.datasets.xray_release import NAMES, picture, save, write_release
 from tools.datasets.conversion_report import ConversionError
 from tools.datasets.datalist import read_all
-from tools.datasets.kermany import datalist, prepare, verify_dataset
+from tools.datasets.kermany import datalist, prepare
+from tools.datasets.kermany_check import verify_dataset
 from tools.handlers.data_fingerprint import fingerprint
 
 
@@ -244,6 +245,32 @@ def test_the_same_pixels_under_two_labels(raw, tmp_path):
     said = refusal(raw)
     assert "the same pixels must have one label, they are also in train/PNEUMONIA/person80_virus_1.jpeg" in said
     assert "2 problem(s)" in said
+
+
+def test_the_official_test_part_is_taken_as_it_is(raw, tmp_path, capsys):
+    shutil.copy(raw / "test/NORMAL/IM-0001-0001.jpeg", raw / "test/PNEUMONIA/person5_virus_6.jpeg")
+    shutil.copy(raw / "test/NORMAL/IM-0001-0001.jpeg", raw / "train/PNEUMONIA/person81_virus_1.jpeg")
+    data = prepare(raw, tmp_path / "out")
+    assert len(data["test"]) == 5
+    assert "person81" not in json.dumps(data["training"] + data["validation"])
+    assert "the same pixels have another label in test/NORMAL/IM-0001-0001.jpeg" in capsys.readouterr().out
+
+
+def test_scoring_the_test_part_does_not_look_at_train(raw, tmp_path):
+    (raw / "train/NORMAL/IM-0117-0001.jpeg").write_bytes(b"")
+    assert len(datalist(raw, "test", tmp_path)) == 4
+
+
+def test_numbers_of_the_later_releases_are_one_patient_whatever_the_kind(tmp_path):
+    names = {
+        "train/NORMAL": ["NORMAL-1000101-0001", "NORMAL-1000102-0001"],
+        "train/PNEUMONIA": ["VIRUS-1000201-0001", "BACTERIA-1000202-0001", "BACTERIA-1000203-0001"],
+        "test/NORMAL": ["NORMAL-1000103-0001"],
+        "test/PNEUMONIA": ["BACTERIA-1000201-0002"],
+    }
+    data = prepare(write_release(tmp_path / "raw", names), tmp_path / "out", quiet=True)
+    left_out = {"train/PNEUMONIA/VIRUS-1000201-0001.jpeg": "of a patient who is in test/, too"}
+    assert data["source"]["duplicates"]["left_out"] == left_out
 
 
 def test_a_file_that_changes_is_looked_at_again(raw, tmp_path):

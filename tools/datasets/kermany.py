@@ -11,25 +11,17 @@ test/ is the official test part, whole. train/ and val/ are divided by patient n
 what is also in test/.
 """
 
-import logging
 import os
-from collections import Counter
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from ..own_command import own_command
-from .conversion_report import ConversionError, count_problems, problems_text, stop_on_problems, warnings_text
 from .datalist import FILE_NAME, SPLITS, UNLABELLED, read_datalist, write_parts
 from .datalist_item import read_item
 from .dataset_items import phantom_items
-from .kermany_duplicates import Duplicates, find_duplicates
-from .kermany_folder import XrayFolder, find_root, image_files, read_folder
-from .kermany_names import SUBTYPES
+from .kermany_check import checked_release, root_of, verify_dataset
+from .kermany_report import report_text
 from .kermany_split import check_split, item_of, split_cases
 from .whole_files import write_text
-
-logger = logging.getLogger(__name__)
 
 NAME = "kermany"
 VERSION = "1.0.0"
@@ -78,41 +70,11 @@ def prepare(
         source={"images": len(folder.cases), "skipped": folder.skipped, "bad": bad, "duplicates": duplicates.facts()},
         root=Path(os.path.relpath(folder.root.resolve(), output.resolve())).as_posix(),
     )  # fmt: skip
-    text = _text(folder, duplicates, data)
+    text = report_text(folder, duplicates, data)
     write_text(output / REPORT, text + "\n")
     if not quiet:
         print(text)
     return data
-
-
-def verify_dataset(
-    source: Path, needed: tuple[str, ...] = ("train", "test"), skip_bad: bool = False, quiet: bool = True
-) -> tuple[XrayFolder, Duplicates]:
-    """Check a raw release before anything is made from it.
-
-    Args:
-        source: see ``prepare``.
-        needed: folders that must be there with both classes: of train and test.
-        skip_bad: let images with problems pass (they are noted); missing folders and classes are never let pass.
-
-    Returns:
-        The release and its duplicates.
-
-    Raises:
-        ConversionError: listing all problems: missing folders, single classes, images that are unreadable, truncated,
-            too small or blank, in the folder of the other class, or with the same pixels under two labels.
-        FileNotFoundError, NotADirectoryError: of ``source``.
-    """
-    root = _root_of(source)
-    folder = read_folder(root, needed, quiet)
-    duplicates = find_duplicates([case for case in folder.good if case.facts.thumbnail is not None])
-    if folder.problems:  # of the folder, which leaving out images does not cure
-        raise ConversionError(
-            f"{count_problems(folder.problems, folder.cases)} problem(s) in {root}; nothing was written.\n"
-            f"{folder.summary}\n{problems_text(folder.problems, folder.cases)}"
-        )
-    stop_on_problems(root, folder.summary, [], folder.cases, skip_bad)
-    return folder, duplicates
 
 
 def datalist(
@@ -164,44 +126,16 @@ def _raw_items(
     if split not in SPLITS:
         raise ValueError(f"split must be one of {', '.join(SPLITS)}, got '{split}'")
     check_split(val_fraction, fold)
-    root = _root_of(source)
+    root = root_of(source)
     needed = ("test",) if split == "test" else ("train",) if without_test else ("train", "test")
-    if split == "test":  # looked at alone: what is held back must not need what was trained on
-        folder, _ = _verified(str(root), needed, _state_of(root))
+    folder, duplicates = checked_release(root, needed)
+    if split == "test":
         cases = [case for case in folder.good if case.folder == "test"]
     else:
-        folder, duplicates = _verified(str(root), needed, _state_of(root))
         cases = split_cases(folder.good, duplicates, seed, val_fraction, fold)[split]
     if not cases:
         raise ValueError(f"the '{split}' part of {root} is empty; add patients or choose a larger val_fraction")
     return [read_item(root, item_of(case, root)) for case in cases]
-
-
-@lru_cache(maxsize=4)
-def _verified(root: str, needed: tuple[str, ...], state: int) -> tuple[XrayFolder, Duplicates]:
-    """Check a raw folder once a process, though training, validation and test ask for it; anew when files change."""
-    logger.info("checking the images in %s", root)
-    folder, duplicates = verify_dataset(Path(root), needed)
-    logger.info("%s\n%s", folder.summary, duplicates.text())
-    return folder, duplicates
-
-
-def _state_of(root: Path) -> int:
-    files = [path for _, _, path in image_files(root, ())[0]]
-    return hash(tuple((str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in files))
-
-
-def _root_of(source: Path) -> Path:
-    root = find_root(source)
-    if root is None:
-        if source.exists() and not source.is_dir():
-            raise NotADirectoryError(f"a folder is needed, this is a file: {source}; unpack the archive first")
-        state = "has neither of them" if source.exists() else "does not exist"
-        raise FileNotFoundError(
-            f"{source.absolute()} {state}; expected there: train/ and test/, each with NORMAL/ and PNEUMONIA/, or the "
-            f"{FILE_NAME} that this makes: {own_command(f'prepare {NAME} --source RAW --output DIR')}"
-        )
-    return root
 
 
 def _untouched_test(items: list[dict[str, Any]], split: str) -> list[dict[str, Any]]:
@@ -213,33 +147,3 @@ def _untouched_test(items: list[dict[str, Any]], split: str) -> list[dict[str, A
             f"that break this: {wrong[:4]}; prepare the data set again"
         )
     return items
-
-
-def _text(folder: XrayFolder, duplicates: Duplicates, data: dict[str, Any]) -> str:
-    parts = [f"{NAME}: {folder.summary}"]
-    warnings, problems = warnings_text(folder.cases), problems_text(folder.problems, folder.cases)
-    if warnings:
-        parts.append(f"Look at these:\n{warnings}")
-    if problems:
-        parts.append(f"Left out ({count_problems(folder.problems, folder.cases)} problem(s)):\n{problems}")
-    nameless = sum(not case.xray.known for case in folder.cases)
-    if nameless:
-        parts.append(f"{nameless} image(s) have names without a patient number: each counts as a patient of its own")
-    sizes = [case.facts.size for case in folder.good]
-    if sizes:
-        low, high = min(sizes, key=min), max(sizes, key=max)
-        parts.append(f"sizes from {low[0]} x {low[1]} to {high[0]} x {high[1]} pixels (rows x columns)")
-    return "\n".join([*parts, duplicates.text(), _table(data)])
-
-
-def _table(data: dict[str, Any]) -> str:
-    """The numbers one should see: images by part and finding, patient numbers."""
-    lines = [f"{'part':<11}{'images':>7}" + "".join(f"{name:>10}" for name in SUBTYPES) + f"{'patient numbers':>17}"]
-    for part in SPLITS:
-        counts = Counter(item["subtype"] for item in data[part])
-        patients = len({item["patient"] for item in data[part]})
-        numbers = "".join(f"{counts[name]:>10}" for name in SUBTYPES)
-        lines.append(f"{part:<11}{len(data[part]):>7}{numbers}{patients:>17}")
-    lines.append(f"divided by patient number, seed {data['seed']}; test/ is the official test part")
-    lines.append(f"data fingerprint {data['fingerprint'][:16]}, converter {data['version']}")
-    return "\n".join(lines)

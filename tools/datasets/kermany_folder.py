@@ -88,10 +88,11 @@ def image_files(root: Path, needed: Sequence[str]) -> tuple[list[tuple[str, str,
     """List the images as (folder, class, path), with what is missing in the folders and the number of other files.
 
     Args:
-        needed: of train and test, those that must be there; val/ need not be.
+        needed: of train and test, those that must be there; val/ need not be. Where test alone is needed, only it is
+            looked at: what is measured on must not depend on what was trained on.
     """
     files, problems, skipped = [], [], 0
-    for folder in FOLDERS:
+    for folder in FOLDERS if "train" in needed else needed:
         if not (root / folder).is_dir():
             if folder in needed:
                 problems.append(_missing(root, folder))

@@ -1,0 +1,42 @@
+"""What ``prepare kermany`` says when it is done: what to look at, and the numbers one should see."""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from .conversion_report import count_problems, problems_text, warnings_text
+from .datalist import SPLITS
+from .kermany_duplicates import Duplicates
+from .kermany_folder import XrayFolder
+from .kermany_names import SUBTYPES
+
+
+def report_text(folder: XrayFolder, duplicates: Duplicates, data: Mapping[str, Any]) -> str:
+    """The closing text, also kept as report.txt."""
+    parts = [f"{data['name']}: {folder.summary}"]
+    warnings, problems = warnings_text(folder.cases), problems_text(folder.problems, folder.cases)
+    if warnings:
+        parts.append(f"Look at these:\n{warnings}")
+    if problems:
+        parts.append(f"Left out ({count_problems(folder.problems, folder.cases)} problem(s)):\n{problems}")
+    nameless = sum(not case.xray.known for case in folder.cases)
+    if nameless:
+        parts.append(f"{nameless} image(s) have names without a patient number: each counts as a patient of its own")
+    sizes = [case.facts.size for case in folder.good]
+    if sizes:
+        low, high = min(sizes, key=min), max(sizes, key=max)
+        parts.append(f"sizes from {low[0]} x {low[1]} to {high[0]} x {high[1]} pixels (rows x columns)")
+    return "\n".join([*parts, duplicates.text(), _table(data)])
+
+
+def _table(data: Mapping[str, Any]) -> str:
+    """The numbers one should see: images by part and finding, patient numbers."""
+    lines = [f"{'part':<11}{'images':>7}" + "".join(f"{name:>10}" for name in SUBTYPES) + f"{'patient numbers':>17}"]
+    for part in SPLITS:
+        counts = Counter(item["subtype"] for item in data[part])
+        patients = len({item["patient"] for item in data[part]})
+        numbers = "".join(f"{counts[name]:>10}" for name in SUBTYPES)
+        lines.append(f"{part:<11}{len(data[part]):>7}{numbers}{patients:>17}")
+    lines.append(f"divided by patient number, seed {data['seed']}; test/ is the official test part")
+    lines.append(f"data fingerprint {data['fingerprint'][:16]}, converter {data['version']}")
+    return "\n".join(lines)
