@@ -42,14 +42,14 @@ def surface_scores(
     """
     affine = np.asarray(torch.as_tensor(affine).cpu(), dtype=np.float64)
     spacing = [float(value) for value in affine_to_spacing(affine)]
+    shape, box = mask.shape, union_box(mask, target)
+    mask, target = mask[box].cpu(), target[box].cpu()
     empty = not mask.any(), not target.any()
     if all(empty):
         return {"surface_dice": math.nan, "hd95_mm": math.nan}
     if any(empty):
-        diagonal = math.hypot(*(size * step for size, step in zip(mask.shape, spacing, strict=True)))
+        diagonal = math.hypot(*(size * step for size, step in zip(shape, spacing, strict=True)))
         return {"surface_dice": 0.0, "hd95_mm": diagonal}
-    box = union_box(mask, target)
-    mask, target = mask[box].cpu(), target[box].cpu()
     borders = [np.argwhere(border.numpy()) for border in get_mask_edges(mask, target)]
     distances = _both_ways(*borders, affine)
     return {

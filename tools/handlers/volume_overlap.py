@@ -27,7 +27,9 @@ def overlap_ml(prediction: torch.Tensor, label: torch.Tensor) -> list[dict[str, 
     slice_axis = int(affine[2, :3].abs().argmax())
     per_slice = [axis for axis in range(3) if axis != slice_axis]
     overlaps = []
-    for mask, target in zip(*binary_masks(prediction, label), strict=True):
+    for whole, wanted in zip(*binary_masks(prediction, label), strict=True):
+        box = union_box(whole, wanted)
+        mask, target = whole[box], wanted[box]
         of_target, of_mask = target.sum(dim=per_slice), mask.sum(dim=per_slice)
         hits, either = (mask & target).sum(dim=per_slice), of_target + of_mask
         hit, in_mask, in_target = int(hits.sum()), int(of_mask.sum()), int(of_target.sum())
@@ -35,7 +37,7 @@ def overlap_ml(prediction: torch.Tensor, label: torch.Tensor) -> list[dict[str, 
             hit,
             in_mask - hit,
             in_target - hit,
-            mask.numel() - in_mask - in_target + hit,
+            whole.numel() - in_mask - in_target + hit,
             int(of_mask[of_target == 0].sum()),
         )
         overlap = {name: count * voxel_ml for name, count in zip(OVERLAPS, counts, strict=True)}
@@ -88,14 +90,12 @@ def plain_tensor(volume: torch.Tensor) -> torch.Tensor:
 
 
 def union_box(mask: torch.Tensor, target: torch.Tensor) -> tuple[slice, ...]:
-    """Return the smallest box that holds everything of two boolean volumes (X, Y, Z), one of which is not empty.
+    """Return the smallest box that holds everything of two boolean volumes (X, Y, Z), of no size when there is nothing.
 
     A CT of 512 x 512 x 300 voxels has 80 million of them, a tumour with its false alarms mostly less than a tenth.
     """
     either = mask | target
-    box = []
-    for axis in range(3):
-        others = [other for other in range(3) if other != axis]
-        occupied = either.sum(dim=others).nonzero().flatten()
-        box.append(slice(int(occupied[0]), int(occupied[-1]) + 1))
-    return tuple(box)
+    along_z = either.any(dim=2)
+    occupied = (along_z.any(dim=1), along_z.any(dim=0), either.any(dim=0).any(dim=0))
+    ends = [axis.nonzero().flatten()[[0, -1]].tolist() if axis.any() else (0, -1) for axis in occupied]
+    return tuple(slice(first, last + 1) for first, last in ends)
