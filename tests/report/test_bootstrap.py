@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tools.report.bootstrap import ratio
+from tools.report.bootstrap import ratio, spread
 
 
 def test_a_ratio_is_of_sums_not_a_mean_of_ratios():
@@ -25,3 +25,10 @@ def test_the_interval_is_of_patients_and_repeatable():
     assert 0.05 < found["high"] - found["low"] < 0.3
     assert ratio(parts, wholes, seed=1) == found
     assert ratio(parts[:9], wholes[:9])["low"] is None
+
+
+def test_values_that_are_all_alike_have_no_interval():
+    assert ratio([3] * 11, [3] * 11)["low"] is None
+    assert ratio([1, 2] * 6, [10, 20] * 6)["low"] is None
+    assert spread([0.1] * 12)["low"] is None
+    assert spread([0.1] * 11 + [0.2])["low"] is not None

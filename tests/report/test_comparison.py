@@ -80,7 +80,16 @@ def test_a_run_is_no_better_than_itself(runs):
     assert found["scores"]["dice"]["difference"]["mean"] == 0.0
     assert found["scores"]["dice"]["equal"] == 12
     assert found["test"] is None
-    assert "the interval holds 0, so the data do not tell the runs apart" in verdict(found)
+    assert "+0.000 over 12 pairs, the same in each: no interval." in verdict(found)
+
+
+def test_differences_that_may_be_chance_are_called_so(tmp_path):
+    dices = np.linspace(0.3, 0.8, 12)
+    a = write_run(tmp_path / "a", dices.tolist())
+    b = write_run(tmp_path / "b", (dices + np.tile([0.1, -0.09], 6)).tolist())
+    assert "the interval holds 0, so the data do not tell the runs apart" in verdict(
+        compared(a, b)["classes"]["tumour"]
+    )
 
 
 def test_a_patient_with_a_value_in_one_run_is_no_pair_and_is_named(tmp_path):

@@ -54,10 +54,10 @@ def text(tmp_path):
 
 def test_detailed_scores_state_their_conventions(text):
     page = text(patients=scores_of(4))
-    assert "Surface Dice at a tolerance of 3 mm. HD95 of 1 patients with one empty mask is the diagonal" in page
+    assert "Surface Dice at a tolerance of 3 mm. Where one mask is empty (1), HD95 is the diagonal" in page
     assert "Lesions: 6 of 9 found (0.667), 6 false (1.500 a patient)" in page
-    assert "a component in 3D (26 neighbours); it is found when 10 % of it are predicted" in page
-    assert "1 with only one of them count as Dice 0" in page
+    assert "a component in 3D (26 neighbours); it is found when 10 % of it is predicted" in page
+    assert "1 with only one of the two: Dice 0" in page
     for column in ("surface Dice", "HD95 mm", "absolute volume error ml", "lesions missed"):
         assert page.count(column) == 2, "in the means and in the table of patients"
     assert "412.3" in page
@@ -99,3 +99,8 @@ def test_a_sweep_without_any_dice_says_so(text):
     for point in sweep["classes"]["tumour"]["per_case"]:
         point["mean"] = None
     assert "tumour: no patient has a Dice at any threshold." in text(patients=scores_of(3), sweep=sweep)
+
+
+def test_an_evaluation_has_no_epoch(text):
+    assert "Patients after epoch 1" in text(patients=scores_of(3))
+    assert "Patients after epoch" not in text(patients=scores_of(3), summary={"workflow": "evaluate"})

@@ -34,8 +34,10 @@ def verdict(of_class: Mapping[str, Any]) -> str:
     if difference["mean"] is None:
         return "no pair has a Dice in both runs."
     text = f"mean difference in Dice B - A {difference['mean']:+.3f} over {difference['n']} pairs"
-    if difference["low"] is None:
+    if difference["n"] < FEWEST_FOR_INTERVAL:
         return f"{text}; fewer than {FEWEST_FOR_INTERVAL} pairs, so no interval and no test."
+    if difference["low"] is None:
+        return f"{text}, the same in each: no interval."
     text += f", 95 % interval {difference['low']:+.3f} to {difference['high']:+.3f}"
     unclear = difference["low"] <= 0 <= difference["high"]
     text += ": the interval holds 0, so the data do not tell the runs apart." if unclear else "."

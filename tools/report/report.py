@@ -48,7 +48,7 @@ def build_report(output_dir: str | Path) -> Path:
     body = [
         *head(title, summary),
         *curves(folder, read_json_lines(folder / HISTORY)),
-        *patients(read_json(folder / PATIENTS_JSON) or {}),
+        *patients(read_json(folder / PATIENTS_JSON) or {}, summary.get("workflow")),
         *classes(folder),
         *sweep(folder, read_json(folder / SWEEP_JSON) or {}),
         *slices(folder),

@@ -12,12 +12,18 @@ from ..score_names import COLUMNS, SCORES, scores_in
 from ..wording import interval, number, spread
 
 
-def patients(scores: Mapping[str, Any]) -> list[str]:
-    """Return the means with their spread, then every patient, the worst first; nothing when there are no rows."""
+def patients(scores: Mapping[str, Any], workflow: str | None = None) -> list[str]:
+    """Return the means with their spread, then every patient, the worst first; nothing when there are no rows.
+
+    Args:
+        scores: ``patients.json``.
+        workflow: the epoch is not told of an ``evaluate``, which has none.
+
+    """
     rows = scores.get("rows") or []
     if not rows:
         return []
-    epoch = f" after epoch {scores['epoch']}" if scores.get("epoch") else ""
+    epoch = f" after epoch {scores['epoch']}" if scores.get("epoch") and workflow != "evaluate" else ""
     parts = [page.heading(f"Patients{epoch}")]
     for name, of_class in (scores.get("summary") or {}).items():
         parts += _of_class(name, of_class, scores.get("conventions") or {})
@@ -53,7 +59,7 @@ def _about(name: str, of_class: Mapping[str, Any]) -> str:
     count, empty, one = (of_class.get(key, 0) for key in ("n_patients", "n_empty", "n_one_empty"))
     text = f"{name}: {count} patients, means over patients"
     text += f"; {empty} with neither target nor prediction are left out of Dice and IoU" if empty else ""
-    text += f"; {one} with only one of them count as Dice 0" if one else ""
+    text += f"; {one} with only one of the two: Dice 0" if one else ""
     if count < FEWEST_FOR_INTERVAL:
         text += ". Fewer than ten patients: every case is shown and no interval is claimed"
     return text + "."
@@ -63,7 +69,7 @@ def _detail(of_class: Mapping[str, Any], conventions: Mapping[str, Any]) -> str:
     """Return what the detailed scores mean, and the lesions of all patients together."""
     text = f"Surface Dice at a tolerance of {conventions.get('surface_tolerance_mm'):g} mm. "
     one = of_class.get("n_one_empty", 0)
-    text += f"HD95 of {one} patients with one empty mask is the diagonal of the volume. " if one else ""
+    text += f"Where one mask is empty ({one}), HD95 is the diagonal of the volume. " if one else ""
     lesions = of_class.get("lesions") or {}
     if not lesions:
         return text
@@ -73,7 +79,7 @@ def _detail(of_class: Mapping[str, Any], conventions: Mapping[str, Any]) -> str:
     text += f", {lesions['false']} false ({number(lesions.get('false_per_patient'))} a patient). "
     return text + (
         f"A lesion is a component in 3D ({conventions.get('lesion_connectivity')} neighbours); it is found when "
-        f"{100 * conventions.get('lesion_overlap', 0):g} % of it are predicted, and a predicted one is false when less "
+        f"{100 * conventions.get('lesion_overlap', 0):g} % of it is predicted, and a predicted one is false when less "
         "of it lies on target."
     )
 
