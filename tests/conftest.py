@@ -22,3 +22,23 @@ def phantom(raw_phantom) -> Path:
     folder = raw_phantom.parent / "dataset"
     prepare(raw_phantom, folder, allow_empty=True, quiet=True)
     return folder
+
+
+@pytest.fixture(scope="session")
+def raw_xrays(tmp_path_factory) -> Path:
+    """Synthetic chest X-rays in the raw form, train/ and test/."""
+    from tools.datasets.kermany_phantom import write_phantom as write_xrays
+
+    folder = tmp_path_factory.mktemp("xrays") / "raw"
+    write_xrays(folder, patients=12, grade="easy", seed=1)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def xrays(raw_xrays) -> Path:
+    """The same as a prepared data set."""
+    from tools.datasets.kermany import prepare as prepare_xrays
+
+    folder = raw_xrays.parent / "dataset"
+    prepare_xrays(raw_xrays, folder, quiet=True)
+    return folder

@@ -7,8 +7,18 @@ from typing import Any
 import monai.bundle
 from monai.bundle import ConfigWorkflow
 
+from tools.bundle.task import classifies
+
 REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+def configs(bundle: str, name: str) -> dict[str, Any]:
+    return json.loads((REPOSITORY / "bundles" / bundle / "configs" / f"{name}.json").read_text(encoding="utf-8"))
+
+
 BUNDLES = sorted(path.parents[1].name for path in REPOSITORY.glob("bundles/*/configs/metadata.json"))
+CLASSIFIERS = [name for name in BUNDLES if classifies(configs(name, "metadata"))]
+SEGMENTERS = [name for name in BUNDLES if name not in CLASSIFIERS]
 OVERLAYS = {"train": ["train"], "evaluate": ["train", "evaluate"], "inference": ["inference"]}
 # the smallest run that goes through everything
 QUICK = {"max_epochs": 2, "slices_per_volume": 4, "batch_size": 4, "val_interval": 1}
@@ -17,10 +27,6 @@ QUICK = {"max_epochs": 2, "slices_per_volume": 4, "batch_size": 4, "val_interval
 def config_files(bundle: str, workflow: str, demo: bool = True) -> list[str]:
     names = [*OVERLAYS[workflow], *(["demo"] if demo else [])]
     return [str(REPOSITORY / "bundles" / bundle / "configs" / f"{name}.json") for name in names]
-
-
-def configs(bundle: str, name: str) -> dict[str, Any]:
-    return json.loads((REPOSITORY / "bundles" / bundle / "configs" / f"{name}.json").read_text(encoding="utf-8"))
 
 
 def folders(bundle: str, out: Path) -> dict[str, str]:
@@ -32,8 +38,13 @@ def folders(bundle: str, out: Path) -> dict[str, str]:
     }
 
 
+def quick(bundle: str) -> dict[str, Any]:
+    """What makes a training of a bundle short; a classifier has no slices to draw."""
+    return {name: value for name, value in QUICK.items() if bundle in SEGMENTERS or name != "slices_per_volume"}
+
+
 def run(bundle: str, workflow: str, out: Path, **overrides: Any) -> None:
-    options = {**folders(bundle, out), **(QUICK if workflow == "train" else {}), **overrides}
+    options = {**folders(bundle, out), **(quick(bundle) if workflow == "train" else {}), **overrides}
     monai.bundle.run(config_file=config_files(bundle, workflow), **options)
 
 

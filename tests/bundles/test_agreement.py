@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.bundles.bundle_runs import BUNDLES, build, configs
+from tests.bundles.bundle_runs import BUNDLES, SEGMENTERS, build, configs
 from tools.bundle.checks.agreement import MAY_DIFFER, different_steps, different_values, image_steps
 
 
@@ -10,7 +10,8 @@ from tools.bundle.checks.agreement import MAY_DIFFER, different_steps, different
 def test_shared_keys_are_equal(bundle):
     train, inference = configs(bundle, "train"), configs(bundle, "inference")
     compared = set(train) & set(inference) - MAY_DIFFER
-    assert {"network_def", "spacing_mm", "windows_hu", "img_size", "threshold"} <= compared
+    of_scans = {"spacing_mm", "windows_hu"} if bundle in SEGMENTERS else {"class_names", "lung_mask", "stem_def"}
+    assert {"network_def", "img_size", "threshold", *of_scans} <= compared
     assert different_values(train, inference) == []
 
 
@@ -23,8 +24,8 @@ def test_an_image_goes_through_the_same_steps_in_training_evaluation_and_inferen
 
 @pytest.mark.parametrize("bundle", BUNDLES)
 @pytest.mark.parametrize("workflow", ["train", "evaluate", "inference"])
-def test_no_property_is_missing_or_misnamed(bundle, workflow, phantom, tmp_path):
-    extra = {} if workflow == "inference" else {"dataset_dir": str(phantom)}
+def test_no_property_is_missing_or_misnamed(bundle, workflow, data_of, tmp_path):
+    extra = {} if workflow == "inference" else {"dataset_dir": str(data_of(bundle))}
     assert build(bundle, workflow, tmp_path, **extra).check_properties() == []
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from monai.bundle import ConfigParser
 
-from tests.bundles.bundle_runs import BUNDLES, QUICK, config_files, folders
+from tests.bundles.bundle_runs import QUICK, SEGMENTERS, config_files, folders
 from tools.datasets.datalist import read_datalist
 
 
@@ -46,7 +46,7 @@ def epochs_trained(out: Path) -> int:
     return sum(line["kind"] == "train" for line in lines)
 
 
-@pytest.mark.parametrize("bundle", BUNDLES)
+@pytest.mark.parametrize("bundle", SEGMENTERS)
 def test_training_on_the_same_data_again_goes_on_from_the_weights(bundle, phantom, tmp_path):
     data, validation = items(phantom, "training"), items(phantom, "validation")
     train(bundle, tmp_path, data, validation)
@@ -62,7 +62,7 @@ def test_training_on_the_same_data_again_goes_on_from_the_weights(bundle, phanto
     assert offered[0] == "model.pt", "MONAI Label takes the shortest name when nobody chooses"
 
 
-@pytest.mark.parametrize("bundle", BUNDLES)
+@pytest.mark.parametrize("bundle", SEGMENTERS)
 def test_first_label_alone_can_be_trained_on(bundle, phantom, tmp_path):
     train(bundle, tmp_path, items(phantom, "training")[:1], [])
     assert (tmp_path / "models" / "model.pt").is_file()
@@ -76,7 +76,7 @@ def with_header(source: str, target: Path) -> str:
     return str(target)
 
 
-@pytest.mark.parametrize("bundle", BUNDLES)
+@pytest.mark.parametrize("bundle", SEGMENTERS)
 def test_labels_as_viewers_write_them_can_be_trained_on(bundle, phantom, tmp_path):
     data = items(phantom, "training")[:1]
     data[0]["label"] = with_header(data[0]["label"], tmp_path / "label.nii.gz")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bundles.bundle_runs import BUNDLES, REPOSITORY, folders
+from tests.bundles.bundle_runs import REPOSITORY, SEGMENTERS, folders
 
 TIMEOUT_S = 180  # ranks that wait for each other wait for ever
 
@@ -45,7 +45,7 @@ def torchrun(*arguments: str) -> str:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("validated", [2, 1], ids=["a-patient-a-rank", "one-patient-for-two-ranks"])
-@pytest.mark.parametrize("bundle", BUNDLES)
+@pytest.mark.parametrize("bundle", SEGMENTERS)
 def test_two_ranks_train_as_one(bundle, validated, phantom, tmp_path):
     targets = data_set(phantom, tmp_path / "dataset", validated)
     names = [str(REPOSITORY / "bundles" / bundle / "configs" / f"{name}.json") for name in

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.bundles.bundle_runs import BUNDLES, run
+from tests.bundles.bundle_runs import SEGMENTERS, run
 from tools.bundle.start import root_cause
 from tools.datasets.datalist import read_datalist
 
@@ -26,7 +26,7 @@ def damaged(phantom, folder, key, value, items):
     return names
 
 
-@pytest.mark.parametrize("bundle", BUNDLES)
+@pytest.mark.parametrize("bundle", SEGMENTERS)
 @pytest.mark.parametrize(("key", "value"), [("image", np.nan), ("label", np.inf)])
 def test_a_damaged_file_costs_its_steps_and_is_named(bundle, key, value, phantom, tmp_path):
     names = damaged(phantom, tmp_path / "data", key, value, items=1)
@@ -39,7 +39,7 @@ def test_a_damaged_file_costs_its_steps_and_is_named(bundle, key, value, phantom
     assert all(torch.isfinite(tensor).all() for tensor in weights.values() if tensor.is_floating_point())
 
 
-@pytest.mark.parametrize("bundle", BUNDLES)
+@pytest.mark.parametrize("bundle", SEGMENTERS)
 def test_damage_everywhere_stops_the_run(bundle, phantom, tmp_path):
     damaged(phantom, tmp_path / "data", "image", np.nan, items=99)
     with pytest.raises(RuntimeError) as caught:

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from tests.bundles.bundle_runs import BUNDLES, run
+from tests.bundles.bundle_runs import SEGMENTERS, run
 from tools.datasets.datalist import read_datalist
 
 
-@pytest.fixture(scope="module", params=BUNDLES)
+@pytest.fixture(scope="module", params=SEGMENTERS)
 def trained(request, phantom, tmp_path_factory):
     """A bundle trained for two epochs on the converted phantom."""
     out = tmp_path_factory.mktemp(request.param)
@@ -99,7 +99,7 @@ def test_inference_reads_dicom_folders(trained, raw_phantom, tmp_path):
     assert len(list((tmp_path / "masks").rglob("*_seg.nii.gz"))) == 4
 
 
-@pytest.mark.parametrize("bundle", BUNDLES)
+@pytest.mark.parametrize("bundle", SEGMENTERS)
 def test_what_a_phantom_teaches_goes_to_its_own_folder(bundle, tmp_path):
     run(bundle, "train", tmp_path, max_epochs=1, phantom_ckpt_dir=str(tmp_path / "models" / "phantom"))
     assert (tmp_path / "models" / "phantom" / "model.pt").is_file()

@@ -7,11 +7,11 @@ import nibabel
 import numpy as np
 import pytest
 
-from tests.bundles.bundle_runs import BUNDLES, run
+from tests.bundles.bundle_runs import SEGMENTERS, run
 from tools.bundle.start import root_cause
 from tools.datasets.datalist import read_datalist
 
-pytestmark = pytest.mark.parametrize("bundle", BUNDLES)
+pytestmark = pytest.mark.parametrize("bundle", SEGMENTERS)
 
 
 def failure(bundle, workflow, out, **overrides) -> str:

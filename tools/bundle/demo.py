@@ -1,6 +1,5 @@
 """Take a bundle through its whole life on a phantom: raw data, conversion, training, evaluation, inference, report."""
 
-import json
 import shlex
 import subprocess
 import sys
@@ -11,6 +10,8 @@ from pathlib import Path
 
 from ..datasets.registry import dataset_entry
 from .collection import REPOSITORY, bundle_folder, metadata
+from .demo_scores import brightness_score, score, threshold_score
+from .task import classifies
 
 
 @dataclass
@@ -85,11 +86,11 @@ class Demo:
         self.workflow("evaluate", dataset_dir=self.dataset, output_dir=folder, load_pretrain="false", seed=self.seed)
 
     def evaluate(self) -> None:
-        """Score the trained network on the original grid, patient by patient."""
+        """Score the trained network, case by case."""
         self.workflow("evaluate", dataset_dir=self.dataset, output_dir=self.output / "evaluate")
 
     def infer(self) -> None:
-        """Segment the raw scans."""
+        """Let it answer to the raw data."""
         self.workflow("inference", dataset_dir=self.raw, output_dir=self.output / "inference")
 
     def workflow(self, config: str, overlays: Sequence[str] = ("demo",), **overrides: object) -> None:
@@ -109,41 +110,31 @@ class Demo:
             raise RuntimeError(f"the command above failed; its last line says why: python {shlex.join(words)}")
 
     def closing_table(self) -> str:
-        """Return Dice of the untrained network, of the best threshold and of the trained network, and where to look."""
+        """Return the scores of the untrained network, of a simple rule and of the trained one, and where to look."""
+        classes = classifies(metadata(self.name))
+        metric = "auc" if classes else "dice"
         scores = {
-            "untrained network": score(self.output / "untrained"),
-            "best HU threshold, best component": threshold_score(self.dataset, "validation"),
-            "trained network": score(self.output / "evaluate"),
+            "untrained network": score(self.output / "untrained", metric),
+            **self.rule(classes),
+            "trained network": score(self.output / "evaluate", metric),
         }
         width = max(map(len, scores))
-        lines = ["", f"Dice per patient on the phantom's validation part, {self.name}:"]
+        title = "ROC AUC of the images" if classes else "Dice per patient"
+        lines = ["", f"{title} on the phantom's validation part, {self.name}:"]
         lines += [f"  {label.ljust(width)}  {value:.3f}" for label, value in scores.items()]
         lines += ["", "  ".join(f"{step} {seconds:.0f} s" for step, seconds in self.seconds.items())]
         lines += [
             "",
             f"report     {self.output / 'report.html'}",
             f"evaluation {self.output / 'evaluate' / 'report.html'}",
-            f"masks      {self.output / 'inference'}",
+            f"{'answers   ' if classes else 'masks     '} {self.output / 'inference'}",
             "A phantom shows that everything works, not how good the network is on patients.",
         ]
         return "\n".join(lines)
 
-
-def score(folder: Path) -> float:
-    """Return the mean Dice that an evaluation wrote to its summary."""
-    return float(json.loads((folder / "summary.json").read_text(encoding="utf-8"))["metrics"]["dice"])
-
-
-def threshold_score(dataset: Path, split: str) -> float:
-    """Return the mean Dice of the best HU threshold with the best component, an oracle choosing for each patient."""
-    import nibabel
-    import numpy as np
-
-    from ..datasets.datalist import read_datalist
-    from ..datasets.threshold_baseline import oracle_threshold_dice
-
-    dices = []
-    for item in read_datalist(dataset, split):
-        image, label = (np.asarray(nibabel.load(item[key]).dataobj) for key in ("image", "label"))
-        dices.append(oracle_threshold_dice(image, label)[0])
-    return float(np.nanmean(dices))
+    def rule(self, classes: bool) -> dict[str, float]:
+        """Return the score of a simple rule with its name."""
+        if not classes:
+            return {"best HU threshold, best component": threshold_score(self.dataset, "validation")}
+        data = dataset_entry(metadata(self.name)["dataset"]).datalist()
+        return {"mean brightness alone": brightness_score(data(self.dataset, "validation", self.output))}

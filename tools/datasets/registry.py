@@ -28,6 +28,10 @@ class DatasetEntry:
         """Return the names of what the converter can be told besides source and output."""
         return set(signature(self.prepare()).parameters) - {"source", "output"}
 
+    def datalist(self) -> Callable:
+        """Return the reader, ``datalist(dataset_dir, split, phantom_dir)``."""
+        return import_module(f".{self.module}", __package__).datalist
+
     def write_phantom(self) -> Callable:
         """Return the phantom writer, ``write_phantom(folder, patients=, grade=, seed=)``."""
         return import_module(f".{self.phantom_module}", __package__).write_phantom

@@ -8,6 +8,8 @@ from .subject import Subject
 # paths differ by purpose: each workflow writes to its own folder; the memory layout of the network is a matter of speed
 MAY_DIFFER = {"output_dir", "initialize", "run", "preprocessing", "network"}
 OF_LABELS = {"keys", "mode", "label_key", "label_values", "allow_nonfinite"}
+# transforms of the label alone, or that name the output
+FOR_OTHERS = (".CaseNamed", ".ClassLabeld")
 
 
 def check(subject: Subject) -> list[str]:
@@ -30,7 +32,7 @@ def different_steps(train: dict[str, Any], evaluate: dict[str, Any], inference: 
     """Return where an image goes through other steps in evaluation or inference than in training."""
     expected = image_steps(train["preprocessing_steps"])
     others = {
-        "evaluate.json (validate#preprocessing)": evaluate["validate#preprocessing"]["transforms"],
+        "evaluate.json (validate#preprocessing)": same_steps(evaluate["validate#preprocessing"]["transforms"], train),
         "inference.json (preprocessing)": inference["preprocessing"]["transforms"],
     }
     problems = []
@@ -44,9 +46,15 @@ def different_steps(train: dict[str, Any], evaluate: dict[str, Any], inference: 
     return problems
 
 
+def same_steps(transforms: list[dict[str, Any]] | str, train: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return transforms, those of train.json where they are named by reference."""
+    return train[transforms.removeprefix("@")] if isinstance(transforms, str) else transforms
+
+
 def image_steps(transforms: list[dict[str, Any]]) -> list[str]:
     """Return transforms without what only concerns labels or the names of files."""
-    kept = [step for step in transforms if not step["_target_"].endswith(".CaseNamed")]
+    named = [{"_target_": step} if isinstance(step, str) else step for step in transforms]
+    kept = [step for step in named if not step["_target_"].endswith(FOR_OTHERS)]
     of_image = [{key: value for key, value in step.items() if key not in OF_LABELS} for step in kept]
     return [json.dumps(step, sort_keys=True) for step in of_image]
 

@@ -1,8 +1,10 @@
 """A packed bundle runs from inside its folder, from its parent and from elsewhere, as its users would run it."""
 
+import csv
 import shutil
 from pathlib import Path
 
+from ..task import classifies
 from .subject import Subject
 
 
@@ -26,11 +28,39 @@ def check(subject: Subject) -> list[str]:
         if done.code:
             problems.append(f"{call}: {done.last_line}; run it there to see all of it")
         else:
-            problems += [f"{call}: {text}" for text in mask_problems(written, images, labels(subject))]
+            problems += [f"{call}: {text}" for text in answer_problems(subject, written, images)]
         shutil.rmtree(written, ignore_errors=True)
         left = sorted(path.name for path in set(cwd.iterdir()) - before - {written})
         if left:
             problems.append(f"{call}: wrote {', '.join(left)} there; paths in configurations start at @bundle_root")
+    return problems
+
+
+def answer_problems(subject: Subject, written: Path, images: list[Path]) -> list[str]:
+    """Return what is wrong with the masks or, of a classifier, with the table that a run has left."""
+    if classifies(subject.facts):
+        return table_problems(written, images, class_names(subject))
+    return mask_problems(written, images, labels(subject))
+
+
+def class_names(subject: Subject) -> list[str]:
+    """Return the names of the classes, in order."""
+    return list(next(iter(subject.facts["network_data_format"]["outputs"].values()))["channel_def"].values())
+
+
+def table_problems(folder: Path, images: list[Path], names: list[str]) -> list[str]:
+    """Return whether a folder has not one ``predictions.csv`` with a row for each image, of probabilities."""
+    found = sorted(folder.rglob("predictions.csv"))
+    if len(found) != 1:
+        return [f"left {len(found)} predictions.csv in eval/ of the bundle; see its handlers"]
+    with found[0].open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    problems = []
+    if sorted(Path(row["file"]).name for row in rows) != sorted(path.name for path in images):
+        problems.append(f"predictions.csv has {len(rows)} rows for {len(images)} images")
+    sums = [sum(float(row.get(f"probability_{name}") or 0) for name in names) for row in rows]
+    if any(abs(total - 1) > 1e-3 for total in sums):
+        problems.append(f"the probabilities of {', '.join(names)} in predictions.csv do not add up to 1")
     return problems
 
 
