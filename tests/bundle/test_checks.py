@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tools.bundle.checks import download, export
+from tools.bundle.checks import agreement, download, export
 from tools.bundle.checks.agreement import different_steps, different_values
 from tools.bundle.checks.download import published_sum
 from tools.bundle.checks.facts import (
@@ -157,3 +157,13 @@ def test_the_sum_that_was_published_for_a_zip_is_the_one_beside_it(tmp_path):
     assert published_sum(archive) == ("SHA256SUMS beside it", "abc")
     (tmp_path / "SHA256SUMS").write_text("abc  other_v1.0.0.zip\n")
     assert published_sum(archive) == ("SHA256SUMS beside it", "nothing of it")
+
+
+def test_a_config_without_the_steps_of_an_image_is_named():
+    inference = {"preprocessing": {"transforms": []}, "threshold": 0.5}
+    given = {"train": {"threshold": 0.4}, "evaluate": {}, "inference": inference}
+    problems = agreement.check(SimpleNamespace(config=given.get))
+    assert "threshold is 0.4 in train.json and 0.5" in problems[0]
+    assert problems[1].startswith("configs/train.json has no preprocessing_steps")
+    assert problems[2].startswith("configs/evaluate.json has no validate#preprocessing")
+    assert len(problems) == 3

@@ -97,3 +97,14 @@ def test_help_shows_an_example(call, command, monkeypatch):
     status, text = call(command, "--help")
     assert status == 0
     assert f"Example: python -m tools {command}" in text
+
+
+def test_one_check_of_verify_alone(call, root):
+    status, text = call("verify", "aura_v3", "--only", "tables,version")
+    assert status == 0
+    assert [line.split() for line in text.splitlines() if "aura_v3" in line and ":" not in line] == [
+        ["aura_v3", "ok", "ok"]
+    ]
+    status, text = call("verify", "aura_v3", "--only", "speed")
+    assert status == 2
+    assert "unknown checks: speed; there are: files, metadata" in text

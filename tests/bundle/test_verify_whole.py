@@ -5,11 +5,14 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
+from torch import nn
 
 from tests.bundle.broken_bundle import broken_zip, edit
 from tests.bundle.tiny_bundle import NAME
 from tools.bundle.checks.metadata import SCHEMA
 from tools.bundle.pack import pack
+from tools.bundle.probes.make_weights import spread
 from tools.bundle.unpack import unpack
 from tools.bundle.verify import CHECKS, verify, workshop
 
@@ -63,6 +66,19 @@ def test_it_passes_the_checks_of_model_zoo_in_their_order(whole, shop, tmp_path)
         done = shop.clean.module("monai.bundle", argv, tmp_path)
         assert done.code == 0, done.stderr[-2000:]
     assert script.stat().st_size > 0
+
+
+def test_made_up_weights_give_masks_that_are_neither_empty_nor_full():
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Conv2d(4, 2, 1)).eval()
+    nn.init.zeros_(network[3].bias)
+    nn.init.constant_(network[3].weight, 1e-3)
+    image = torch.rand(1, 1, 16, 16)
+    assert (network(image) > 0).all()
+    spread(network, image)
+    outputs = network(image)
+    assert outputs.mean().item() == pytest.approx(0.0, abs=1e-4)
+    assert outputs.std().item() == pytest.approx(1.0, rel=1e-4)
 
 
 def test_an_exemption_is_shown_with_its_reason(whole, shop, tmp_path):

@@ -15,7 +15,16 @@ FOR_OTHERS = (".CaseNamed", ".ClassLabeld")
 def check(subject: Subject) -> list[str]:
     """Return what train.json, evaluate.json and inference.json disagree on."""
     train, evaluate, inference = (subject.config(name) for name in ("train", "evaluate", "inference"))
-    return [*different_values(train, inference), *different_steps(train, evaluate, inference)]
+    missing = [
+        f"configs/{name}.json has no {key}; give it the steps of an image, in order"
+        for name, config, key in (
+            ("train", train, "preprocessing_steps"),
+            ("evaluate", evaluate, "validate#preprocessing"),
+            ("inference", inference, "preprocessing"),
+        )
+        if key not in config
+    ]
+    return [*different_values(train, inference), *(missing or different_steps(train, evaluate, inference))]
 
 
 def different_values(train: dict[str, Any], inference: dict[str, Any]) -> list[str]:
