@@ -48,6 +48,16 @@ def test_different_children_are_not_copies(chests):
     assert near_pairs(np.stack([thumbnail(image) for image in chests])) == []
 
 
+def test_different_children_are_told_apart_by_the_second_score_alone(chests, monkeypatch):
+    stack = np.stack([thumbnail(image) for image in [*chests, chests[2]]])
+    monkeypatch.setattr("tools.datasets.image_duplicates.CANDIDATE", -1.0)
+    monkeypatch.setattr("tools.datasets.image_duplicates.SAME", -1.0)
+    scores = {(i, j): score for i, j, score in near_pairs(stack)}
+    assert len(scores) == 13 * 12 // 2
+    assert scores.pop((2, 12)) == pytest.approx(1)
+    assert max(scores.values()) < 0.6
+
+
 def test_two_exposures_of_one_child_are_not_copies():
     images = [Image.fromarray(phantom_xray(EASY, "normal", 1, k, 5).pixels) for k in range(4)]
     assert near_pairs(np.stack([thumbnail(image) for image in images])) == []
