@@ -6,8 +6,9 @@
 The volume's name is what stands before ``_slice_``; the split is by volume. Such pictures have lost what a CT knows,
 and what is put in its place is said here and in the report:
 
-- spacing: without ``spacing_mm`` a voxel is written as 1 x 1 x 1 mm with the header's unit "unknown", and the list has
-  null for the spacing. Nothing in mm or ml is then known, only pixels and slices.
+- spacing: without ``spacing_mm`` it is not known. The list has null for it and the items of a configuration say
+  ``spacing_known: False``; nothing in mm or ml is claimed, only pixels and slices. Since a NIfTI file must have some
+  spacing, it is written as 0.8 x 0.8 x 1.25 mm, about what a chest CT has, with the header's unit "unknown".
 - values: 0 to 255 are taken for a window of Hounsfield units, -1000 to 400 unless ``window_hu`` names another.
 - place: columns run to the patient's left, rows to the back, numbers to the head, as a CT is looked at. An export that
   turned the pictures trains as well, but does not go together with scans that are not turned.
@@ -28,6 +29,7 @@ from .whole_files import nifti_volume, write_nifti
 
 VERSION = "1.0.0"
 WINDOW_HU = (-1000.0, 400.0)
+NOMINAL_MM = (0.8, 0.8, 1.25)
 
 
 def convert_slices(
@@ -71,7 +73,7 @@ def write_volume(
     """Stack one checked volume; returns its datalist item. A volume with gaps has no known spacing."""
     pictures, mask = read_stack(volume)
     known = spacing if not volume.gaps else None
-    affine = np.diag([*(np.array(known or (1.0, 1.0, 1.0)) * (-1, -1, 1)), 1.0])  # columns to L, rows to P, up to S
+    affine = np.diag([*(np.array(known or NOMINAL_MM) * (-1, -1, 1)), 1.0])  # columns to L, rows to P, up to S
     hu = np.rint(window[0] + np.arange(256) * ((window[1] - window[0]) / 255)).astype(np.int16)[pictures]
     image, label = f"images/{volume.name}.nii", f"labels/{volume.name}.nii.gz"
     digests = {}
