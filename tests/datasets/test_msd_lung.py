@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tests.datasets.test_nsclc_phantom import digests
-from tools.datasets import msd_lung_phantom
+from tools.datasets import msd_lung_phantom, nifti_pass
 from tools.datasets.datalist import read_all
 from tools.datasets.msd_lung import ConversionError, datalist, prepare
 
@@ -348,6 +348,24 @@ def test_the_header_is_scaled_before_values_are_judged(source, tmp_path):
     image.header.set_slope_inter(1, -1024)
     nibabel.save(image, source / "imagesTr" / "lung_002.nii.gz")
     assert len(everyone(run(source, tmp_path / "out"))) == 4
+
+
+def test_a_volume_is_read_in_pieces(source, tmp_path, monkeypatch):
+    whole = run(source, tmp_path / "whole")
+    BREAKAGES["label of 255"][0](source)
+    monkeypatch.setattr(nifti_pass, "SLAB_BYTES", 12 * 10 * 2)  # one slice of the image, two of the label
+    assert BREAKAGES["label of 255"][1] in refusal(source, tmp_path / "out")
+    save(source / "labelsTr" / "lung_002.nii.gz", mask())
+    pieces = run(source, tmp_path / "pieces")
+    assert {part: pieces[part] for part in ("training", "validation")} == {
+        part: whole[part] for part in ("training", "validation")
+    }
+
+
+def test_an_entry_that_names_a_pickle_is_refused_even_beside_a_nifti_file(source, tmp_path):
+    (source / "labelsTr" / "lung_002.pkl").write_bytes(b"?")
+    edit(source, lambda facts: facts["training"][1].update(label="./labelsTr/lung_002.pkl"))
+    assert "the label is there only as labelsTr/lung_002.pkl, which was not opened" in refusal(source, tmp_path / "out")
 
 
 def test_links_stay_inside_the_folder(source, tmp_path):
