@@ -72,3 +72,9 @@ def test_more_depths_than_weights():
 def test_weights_that_weigh_nothing(weights):
     with pytest.raises(ValueError, match=r"0 or more with one above 0, got"):
         DeepSupervisionLoss(loss_named("ce"), weights=weights)
+
+
+def test_its_text_tells_runs_apart():
+    texts = {str(DeepSupervisionLoss(loss_named(name), weights)) for name in LOSSES for weights in ((1, 0.4), (1, 0.5))}
+    assert len(texts) == 2 * len(LOSSES)
+    assert "weights=[1.0, 0.4]" in str(DeepSupervisionLoss(loss_named("dice"), (1, 0.4)))

@@ -68,3 +68,7 @@ class DeepSupervisionLoss(nn.Module):
             counts.append(getattr(self.loss, "bad_samples", torch.zeros((), dtype=torch.long)))
         self.bad_samples = torch.stack(counts).amax()
         return torch.stack(values).sum()
+
+    def extra_repr(self) -> str:
+        """Show the weights when printed: a run's fingerprint is made from the text."""
+        return f"weights={list(self.weights)}"

@@ -26,6 +26,7 @@ class ForegroundDiceLoss(SoftmaxLoss):
 
     def __init__(self, smooth: float = 1.0) -> None:
         super().__init__()
+        self.smooth = smooth
         self.loss = DiceLoss(
             include_background=False, to_onehot_y=True, softmax=True, batch=True, smooth_nr=smooth, smooth_dr=smooth
         )
@@ -33,3 +34,7 @@ class ForegroundDiceLoss(SoftmaxLoss):
     def compare(self, logits: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
         """Return the loss of float32 logits (B, C, *s) and class numbers (B, *s) of dtype long, a scalar."""
         return self.loss(logits, classes[:, None])
+
+    def extra_repr(self) -> str:
+        """Show what is added when printed: a run's fingerprint is made from the text."""
+        return f"smooth={self.smooth:g}"
