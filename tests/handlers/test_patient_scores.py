@@ -13,6 +13,7 @@ from monai.data import MetaTensor
 
 from tools.handlers.patient_scores import PatientScores
 from tools.handlers.volume_overlap import overlap_ml
+from tools.report.sections.patients import patients
 
 AFFINE = torch.diag(torch.tensor([2.0, 2.5, 4.0, 1.0], dtype=torch.float64))  # 0.02 ml a voxel
 
@@ -67,6 +68,26 @@ def test_a_case_worked_by_hand(tmp_path):
     table = json.loads((tmp_path / "patients.json").read_text())
     assert table["rows"][0]["iou"] == pytest.approx(1 / 3)
     assert table["summary"]["target"]["dice"]["low"] is None
+
+
+@pytest.mark.parametrize("detailed", [False, True])
+def test_without_a_known_spacing_nothing_in_mm_or_ml_is_reported(tmp_path, detailed):
+    def step(engine, batch):
+        engine.state.batch = [{"patient": patient, "spacing_known": known} for _, _, patient, known in batch]
+        return [{"pred": pred, "label": label} for pred, label, _, _ in batch]
+
+    engine = Engine(step)
+    PatientScores(output_dir=tmp_path, detailed=detailed).attach(engine, "val_mean_dice")
+    pair = volume(*HAND_PRED), volume(*HAND_LABEL)
+    engine.run([[(*pair, "a", True), (*pair, "b", torch.tensor(False))]])
+    assert engine.state.metrics["dice"] == pytest.approx(0.5)
+    told = set(engine.state.metrics) | set(engine.state.patient_scores["summary"]["target"])
+    with open(tmp_path / "patients.csv", newline="") as file:
+        told |= set(next(csv.reader(file)))
+    assert not [name for name in told if "_ml" in name or "_mm" in name or "surface" in name]
+    assert ("lesions_found" in told) == detailed
+    (page,) = [part for part in patients(engine.state.patient_scores) if "spacing is not known" in part]
+    assert "nothing in mm or ml" in page
 
 
 def test_empty_masks():

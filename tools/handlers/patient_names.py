@@ -1,4 +1,4 @@
-"""Whose volume it is, and which file it came from."""
+"""Whose volume it is, which file it came from, and whether the size of its voxels is known."""
 
 from __future__ import annotations
 
@@ -35,6 +35,16 @@ def patients_of(batch: Any, count: int) -> list[str | None]:
     else:
         names = [item.get("patient") if isinstance(item, Mapping) else None for item in batch]
     return names if len(names) == count else [None] * count
+
+
+def spacing_known(batch: Any, count: int) -> list[bool]:
+    """Return for each volume of a batch whether its spacing is known: it is, unless the item says that it is not."""
+    if isinstance(batch, Mapping):
+        known = batch.get("spacing_known", ())
+        known = list(known) if isinstance(known, (list, tuple, torch.Tensor)) else [known]
+    else:
+        known = [item.get("spacing_known", True) if isinstance(item, Mapping) else True for item in batch]
+    return [bool(value) for value in known] if len(known) == count else [True] * count
 
 
 def file_of(volume: torch.Tensor) -> str | None:

@@ -21,7 +21,7 @@ from ..report.patient_table import mean_scores, patient_rows, summarise, to_csv
 from ..report.run_files import PATIENTS_CSV, PATIENTS_JSON, write_json, write_text
 from .all_ranks import from_all_ranks
 from .lesion_counts import CONNECTIVITY, lesion_counts
-from .patient_names import patient_and_file, patients_of
+from .patient_names import patient_and_file, patients_of, spacing_known
 from .surface_scores import surface_scores
 from .volume_overlap import binary_masks, check_classes, overlap_ml
 
@@ -44,7 +44,8 @@ class PatientScores(Metric):
 
     Predictions and labels are lists of binary volumes (C, X, Y, Z), one channel a class; the label is a ``MetaTensor``,
     whose affine gives the volume of a voxel and the axis that slices are counted along. Patients are named by
-    ``batch["patient"]``, or else by the file of the label or the prediction.
+    ``batch["patient"]``, or else by the file of the label or the prediction. Where ``batch["spacing_known"]`` is False
+    no score in mm or ml is reported.
 
     Args:
         class_names: names of the channels.
@@ -97,22 +98,25 @@ class PatientScores(Metric):
         self.rows = []
 
     def update(self, output: Sequence[Any]) -> None:
-        """Add the volumes of one batch: (predictions, labels) or (predictions, labels, names)."""
+        """Add the volumes of one batch: (predictions, labels), or these with names and whether spacings are known."""
         predictions, labels = output[0], output[1]
         names = output[2] if len(output) > 2 else [None] * len(labels)
-        for prediction, label, name in zip(predictions, labels, names, strict=True):
+        spacings = output[3] if len(output) > 3 else [True] * len(labels)
+        for prediction, label, name, known in zip(predictions, labels, names, spacings, strict=True):
             patient, file = patient_and_file(prediction, label, name, len(self.cases))
             prediction, label = prediction[self.first_channel :], label[self.first_channel :]
             overlaps = overlap_ml(prediction, label)
             check_classes(type(self).__name__, len(overlaps), self.class_names)
             details = self._details(prediction, label) if self.detailed else [{}] * len(overlaps)
             for class_name, overlap, detail in zip(self.class_names, overlaps, details, strict=True):
-                self.cases.append({"patient": patient, "file": file, "class": class_name, **overlap, **detail})
+                case = {"patient": patient, "file": file, "class": class_name, **overlap, **detail}
+                self.cases.append(case if known else {**case, "spacing_known": False})
 
     def iteration_completed(self, engine: Engine) -> None:
         """Score the volumes of the engine's batch."""
         predictions, labels = self._output_transform(engine.state.output)
-        self.update((predictions, labels, patients_of(engine.state.batch, len(labels))))
+        batch, count = engine.state.batch, len(labels)
+        self.update((predictions, labels, patients_of(batch, count), spacing_known(batch, count)))
 
     def compute(self) -> float:
         """Return the mean Dice over patients of all ranks; 0 when nobody has one."""

@@ -51,12 +51,15 @@ def patient_rows(cases: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return one row a patient and class, sorted, from cases ``{"patient", "file", "class", **OVERLAPS in ml}``.
 
     Several scans of one patient are added up; surface Dice and Hausdorff distance, which cases may hold beside the
-    overlaps together with the counts of lesions, are averaged over scans.
+    overlaps together with the counts of lesions, are averaged over scans. A scan with ``"spacing_known": False`` marks
+    the row: its numbers in mm and ml stand for voxels of a size that was made up, and no table shows them.
     """
     rows = []
     for (patient, name), scans in scans_of_patients(cases).items():
         total = {key: sum(float(scan[key]) for scan in scans) for key in OVERLAPS}
         row = {"patient": patient, "class": name, **scores_of(total)}
+        if any(scan.get("spacing_known") is False for scan in scans):
+            row["spacing_known"] = False
         if all(SURFACE_SCORES[0] in scan for scan in scans):
             row |= _detail_of(scans, row["volume_ml"] - row["target_ml"])
         rows.append(row)

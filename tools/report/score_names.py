@@ -19,6 +19,17 @@ SCORES = (
 SURFACE_SCORES = ("surface_dice", "hd95_mm")
 LESION_SCORES = ("lesions_found", "lesions_missed", "lesions_false")
 DETAILED_SCORES = (*SURFACE_SCORES, "volume_error_ml", "absolute_volume_error_ml", *LESION_SCORES)
+# what means nothing when nobody knows the size of a voxel, as in volumes stacked from pictures
+SCORES_IN_MM = frozenset(
+    (
+        "volume_ml",
+        "target_ml",
+        "false_positive_ml_on_empty_slices",
+        "volume_error_ml",
+        "absolute_volume_error_ml",
+        *SURFACE_SCORES,
+    )
+)
 COLUMNS = {
     "dice": "Dice",
     "iou": "IoU",
@@ -53,6 +64,12 @@ LOWER_IS_BETTER = frozenset(
 
 
 def scores_in(rows: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
-    """Return the names of the scores that rows hold, in order: the detailed ones only where every row has them."""
+    """Return the names of the scores that rows hold, in order.
+
+    The detailed ones only where every row has them, those in mm and ml only where the spacing of every row is known.
+    """
     detailed = bool(rows) and all(name in row for row in rows for name in DETAILED_SCORES)
-    return (*SCORES, *DETAILED_SCORES) if detailed else SCORES
+    scores = (*SCORES, *DETAILED_SCORES) if detailed else SCORES
+    if any(row.get("spacing_known") is False for row in rows):
+        return tuple(score for score in scores if score not in SCORES_IN_MM)
+    return scores

@@ -27,6 +27,10 @@ def patients(scores: Mapping[str, Any], workflow: str | None = None) -> list[str
     parts = [page.heading(f"Patients{epoch}")]
     for name, of_class in (scores.get("summary") or {}).items():
         parts += _of_class(name, of_class, scores.get("conventions") or {})
+    if any(row.get("spacing_known") is False for row in rows):
+        parts.append(
+            page.paragraph("The spacing is not known, so that nothing in mm or ml and no surface is reported.")
+        )
     return [*parts, page.heading("Every patient, the worst first"), _table(rows)]
 
 
@@ -38,7 +42,7 @@ def _of_class(name: str, of_class: Mapping[str, Any], conventions: Mapping[str, 
         page.paragraph(_about(name, of_class)),
         page.table(("score", "mean", "SD", "median", "95 % interval", "n"), lines),
     ]
-    if conventions.get("detailed"):
+    if conventions.get("detailed") and "surface_dice" in of_class:
         parts.append(page.paragraph(_detail(of_class, conventions)))
     kinds = of_class.get("dice_kinds")
     if kinds:
