@@ -5,7 +5,7 @@ LABEL_VENV ?= .venv-label
 BUNDLE ?= aura_v3
 BASE_URL ?=
 BIN := $(VENV)/bin
-BENCHMARKS := train_step whole_ct host_syncs peak_memory first_iteration light_variant balanced_ce
+BENCHMARKS := train_step whole_ct host_syncs peak_memory first_iteration light_variant balanced_ce surface_scores
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-test demo train test check sync verify pack release label-test bench clean
