@@ -116,6 +116,9 @@ def test_runs_on_other_data_are_refused_with_every_reason(tmp_path):
     same_names = write_run(tmp_path / "c", [0.5, 0.6], ["x", "y"], "beef" * 16, target_ml=[10.0, 20.0])
     with pytest.raises(ValueError, match="the patients have the same names, the files are others"):
         compared(a, same_names)
+    other_class = write_run(tmp_path / "e", [0.5, 0.6], ["x", "y"], **{"class": ["node", "node"]})
+    with pytest.raises(ValueError, match=r"class in common \(classes: tumour and node\)\."):
+        compared(a, other_class)
     strangers = write_run(tmp_path / "d", [0.5], ["q"], None)
     with pytest.raises(ValueError, match="no patient and class in common"):
         compared(a, strangers)
@@ -134,6 +137,15 @@ def test_without_a_fingerprint_common_patients_are_compared_and_the_others_named
     page = read(tmp_path / "out" / "compare.html").text
     assert "Only in A, left out: x." in page
     assert "Only in B, left out: z." in page
+
+
+def test_a_class_of_one_run_is_left_out_and_named(tmp_path):
+    a = write_run(tmp_path / "a", [0.5, 0.6], ["x", "x"], **{"class": ["tumour", "node"]})
+    b = write_run(tmp_path / "b", [0.7], ["x"])
+    assert compared(a, b)["classes_in_one_only"] == ["node"]
+    assert set(compared(a, b)["classes"]) == {"tumour"}
+    compare(str(a), str(b))
+    assert "Segmented by one run only, left out: node." in read(b / "compare" / "compare.html").text
 
 
 def test_scores_by_other_conventions_are_left_out(tmp_path):

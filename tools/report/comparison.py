@@ -24,7 +24,8 @@ def compare_runs(a: Run, b: Run, seed: int = 0) -> dict[str, Any]:
     low, high, n of the pairs, see :func:`tools.report.bootstrap.spread`), how many pairs are ``better``, ``worse`` and
     ``equal`` in B, and ``value_in_one_only``: patients that have a value in one run only, for example no Dice in A
     (nothing to find, nothing found) and 0 in B. ``test`` is a Wilcoxon signed-rank test of Dice from ten pairs on.
-    ``rows`` are all pairs, ``only_a`` and ``only_b`` patients without a partner.
+    ``rows`` are all pairs, ``only_a`` and ``only_b`` patients without a partner,
+    ``classes_in_one_only`` what only one of the runs segments.
 
     Raises:
         ValueError: when the runs were not on the same data, with every reason.
@@ -48,6 +49,7 @@ def compare_runs(a: Run, b: Run, seed: int = 0) -> dict[str, Any]:
         "only_a": sorted(a.patients - b.patients),
         "only_b": sorted(b.patients - a.patients),
         "left_out": left_out,
+        "classes_in_one_only": sorted(a.classes ^ b.classes),
         "classes": {name: _of_class(of_class, scores, seed) for name, of_class in of_classes.items()},
         "rows": rows,
     }

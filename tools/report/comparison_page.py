@@ -64,6 +64,8 @@ def _body(comparison: Mapping[str, Any]) -> list[str]:
     for name, of_class in comparison["classes"].items():
         parts += [page.heading(name), page.paragraph(verdict(of_class)), _scores(of_class)]
         parts += _one_sided(of_class["scores"])
+    if comparison["classes_in_one_only"]:
+        parts.append(page.banner(f"Segmented by one run only, left out: {named(comparison['classes_in_one_only'])}."))
     if comparison["left_out"]:
         reasons = (f"{COLUMNS[score]} ({reason})" for score, reason in sorted(comparison["left_out"].items()))
         parts.append(page.paragraph(f"Not compared: {', '.join(reasons)}."))

@@ -32,6 +32,11 @@ class Run:
         """Everybody who was scored."""
         return {patient for patient, _ in self.rows}
 
+    @property
+    def classes(self) -> set[str]:
+        """What they were scored on."""
+        return {name for _, name in self.rows}
+
 
 def read_run(folder: Path) -> Run:
     """Read what a run left about its patients.
@@ -63,11 +68,11 @@ def check_pair(a: Run, b: Run) -> None:
     prints = [run.facts["data_fingerprint"] for run in (a, b)]
     both = sorted(set(a.rows) & set(b.rows))
     if all(prints) and prints[0] != prints[1]:
-        reasons.append(
-            f"they saw other data (data_fingerprint {prints[0][:12]} and {prints[1][:12]}); {_strangers(a, b)}"
-        )
-    elif not both:
-        reasons.append(f"they have no patient and class in common; {_strangers(a, b)}")
+        other = _strangers(a, b) or "the patients have the same names, the files are others"
+        reasons.append(f"they saw other data (data_fingerprint {prints[0][:12]} and {prints[1][:12]}); {other}")
+    if not both:
+        classes = " and ".join(named(sorted(run.classes)) for run in (a, b))
+        reasons.append(f"they have no patient and class in common (classes: {classes}){_strangers(a, b, '; ')}")
     targets = [(key, a.rows[key]["target_ml"], b.rows[key]["target_ml"]) for key in both]
     other = [(key, one, two) for key, one, two in targets if not math.isclose(one, two, rel_tol=SAME_TARGET)]
     if other:
@@ -102,13 +107,13 @@ def named(patients: Sequence[str]) -> str:
     return ", ".join(patients[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
-def _strangers(a: Run, b: Run) -> str:
-    """Return which patients are only in one of the runs."""
+def _strangers(a: Run, b: Run, before: str = "") -> str:
+    """Return which patients are only in one of the runs, with ``before`` in front; nothing when there are none."""
     sides = ((a, b), (b, a))
     texts = [
         f"only in {one.folder}: {named(sorted(only))}" for one, two in sides if (only := one.patients - two.patients)
     ]
-    return "; ".join(texts) or "the patients have the same names, the files are others"
+    return before + "; ".join(texts) if texts else ""
 
 
 def value_of(row: Mapping[str, Any], score: str) -> float:
