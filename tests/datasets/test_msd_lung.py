@@ -368,6 +368,16 @@ def test_an_entry_that_names_a_pickle_is_refused_even_beside_a_nifti_file(source
     assert "the label is there only as labelsTr/lung_002.pkl, which was not opened" in refusal(source, tmp_path / "out")
 
 
+def test_a_header_without_orientation_is_told(source, tmp_path):
+    for folder, array in (("imagesTr", ct(2)), ("labelsTr", mask())):
+        image = nibabel.Nifti1Image(array, None)
+        nibabel.save(image, source / folder / "lung_002.nii.gz")
+    run(source, tmp_path / "out")
+    report = (tmp_path / "out" / "report.txt").read_text()
+    assert "lung_002\n    - the image's header does not say how the patient lies" in report
+    assert nibabel.aff2axcodes(nibabel.load(source / "imagesTr" / "lung_002.nii.gz").affine) == ("L", "A", "S")
+
+
 def test_links_stay_inside_the_folder(source, tmp_path):
     path = source / "imagesTr" / "lung_002.nii.gz"
     path.rename(tmp_path / "outside.nii.gz")

@@ -54,6 +54,11 @@ def _check_image(facts: NiftiFacts, findings: Findings) -> None:
         )
     if facts.nonfinite:
         findings.problem(f"the image has {facts.nonfinite} voxels that are NaN or infinite; export it again")
+    if not facts.is_placed:
+        findings.warning(
+            "the image's header does not say how the patient lies (qform_code and sform_code are 0): the first axis is "
+            "taken to run to the left, the second to the front, the third to the head"
+        )
     if low > high:
         return
     if low == high:

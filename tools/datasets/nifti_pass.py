@@ -31,6 +31,7 @@ class NiftiFacts:
     nonfinite: int
     values: dict[float, int]  # value -> voxels, of whole volumes with few values; empty otherwise
     voxels_per_slice: np.ndarray  # voxels other than 0 in each axial slice
+    is_placed: bool  # whether the header says how the patient lies in it
     is_phantom: bool
     sha256: str
 
@@ -73,16 +74,14 @@ def read_facts(path: Path, max_values: int = 0) -> NiftiFacts:
         whole = slab[finite] if bad else slab
         if whole.size:
             low, high = min(low, float(whole.min())), max(high, float(whole.max()))
-        counts = np.count_nonzero(slab, axis=tuple(axis for axis in range(3) if axis != axial))
-        profile[start : start + len(counts)] += counts if axial == 2 else 0
-        if axial != 2:
-            profile += counts
+        here = slice(start, start + slab.shape[2]) if axial == 2 else slice(None)
+        profile[here] += np.count_nonzero(slab, axis=tuple(axis for axis in range(3) if axis != axial))
         start += slab.shape[2]
         if values is not None:
             values = _count(values, whole, max_values)
     return NiftiFacts(
         shape, np.array(image.affine, float), image.get_data_dtype(), low, high, nonfinite, values or {}, profile,
-        is_phantom_image(image), file_digest(path),
+        bool(image.header["qform_code"] or image.header["sform_code"]), is_phantom_image(image), file_digest(path),
     )  # fmt: skip
 
 
