@@ -112,9 +112,9 @@ def test_runs_on_other_data_are_refused_with_every_reason(tmp_path):
         "other data (data_fingerprint f00df00df00d and beefbeefbeef)",
         f"only in {a}: x", f"only in {b}: z", "the targets of 1 of 1 differ (tumour of y: 20 and 25 ml)",
     ):  # fmt: skip
-        assert reason in str(caught.value)
+        assert str(caught.value).count(reason) == 1
     same_names = write_run(tmp_path / "c", [0.5, 0.6], ["x", "y"], "beef" * 16, target_ml=[10.0, 20.0])
-    with pytest.raises(ValueError, match="the patients have the same names, the files are others"):
+    with pytest.raises(ValueError, match="beefbeefbeef, in files that the same patients have"):
         compared(a, same_names)
     other_class = write_run(tmp_path / "e", [0.5, 0.6], ["x", "y"], **{"class": ["node", "node"]})
     with pytest.raises(ValueError, match=r"class in common \(classes: tumour and node\)\."):

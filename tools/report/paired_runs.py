@@ -67,12 +67,13 @@ def check_pair(a: Run, b: Run) -> None:
     reasons = []
     prints = [run.facts["data_fingerprint"] for run in (a, b)]
     both = sorted(set(a.rows) & set(b.rows))
+    strangers = _strangers(a, b)
     if all(prints) and prints[0] != prints[1]:
-        other = _strangers(a, b) or "the patients have the same names, the files are others"
-        reasons.append(f"they saw other data (data_fingerprint {prints[0][:12]} and {prints[1][:12]}); {other}")
+        same = "" if strangers else ", in files that the same patients have"
+        reasons.append(f"they saw other data (data_fingerprint {prints[0][:12]} and {prints[1][:12]}{same})")
     if not both:
         classes = " and ".join(named(sorted(run.classes)) for run in (a, b))
-        reasons.append(f"they have no patient and class in common (classes: {classes}){_strangers(a, b, '; ')}")
+        reasons.append(f"they have no patient and class in common (classes: {classes})")
     targets = [(key, a.rows[key]["target_ml"], b.rows[key]["target_ml"]) for key in both]
     other = [(key, one, two) for key, one, two in targets if not math.isclose(one, two, rel_tol=SAME_TARGET)]
     if other:
@@ -82,7 +83,7 @@ def check_pair(a: Run, b: Run) -> None:
             "labels or grids are not the same; evaluate both with evaluate.json, on the original grid"
         )
     if reasons:
-        raise ValueError(f"{a.folder} and {b.folder} cannot be compared: {'; '.join(reasons)}.")
+        raise ValueError(f"{a.folder} and {b.folder} cannot be compared: {'; '.join([*reasons, *strangers])}.")
 
 
 def compared_scores(a: Run, b: Run) -> tuple[list[str], dict[str, str]]:
@@ -107,13 +108,12 @@ def named(patients: Sequence[str]) -> str:
     return ", ".join(patients[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
-def _strangers(a: Run, b: Run, before: str = "") -> str:
-    """Return which patients are only in one of the runs, with ``before`` in front; nothing when there are none."""
+def _strangers(a: Run, b: Run) -> list[str]:
+    """Return which patients are only in one of the runs."""
     sides = ((a, b), (b, a))
-    texts = [
+    return [
         f"only in {one.folder}: {named(sorted(only))}" for one, two in sides if (only := one.patients - two.patients)
     ]
-    return before + "; ".join(texts) if texts else ""
 
 
 def value_of(row: Mapping[str, Any], score: str) -> float:
