@@ -91,11 +91,12 @@ def test_without_lungs_the_centre_stands_in(image):
     assert cut == pytest.approx(59.5)
 
 
-def test_one_lung_alone_is_a_failure(chests):
-    pixels = chests[0].pixels.copy()
-    middle = pixels.shape[1] // 2
-    pixels[:, middle:] = np.uint8(210)
-    assert lung_mask(tensor(pixels))[1] is False
+@pytest.mark.parametrize("step", [1, -1], ids=["right", "left"])
+def test_one_lung_alone_is_a_failure(chests, step):
+    for chest in chests[::3]:
+        pixels = chest.pixels[:, ::step].copy()
+        pixels[:, pixels.shape[1] // 2 :] = np.uint8(210)
+        assert lung_mask(tensor(pixels))[1] is False
 
 
 def test_numbers_that_are_none_are_a_failure_and_no_crash(chests):

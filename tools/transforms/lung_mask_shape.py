@@ -10,13 +10,13 @@ from functools import cache
 import numpy as np
 
 WORK_SIZE = 112
-PLACES = {"right": (0.315, 0.43, 0.17, 0.32), "left": (0.685, 0.43, 0.17, 0.32)}  # centre x, y, half width, height
-THRESHOLDS = (20, 30, 40, 50, 60, 70, 80, 90)  # percentiles of the brightness where the lung is expected
+PLACES = {"right": (0.315, 0.43, 0.17, 0.32), "left": (0.70, 0.42, 0.155, 0.31)}  # centre x, y, half width, height
+THRESHOLDS = (10, 15, 20, 30, 40, 50, 60, 70, 80, 90)  # percentiles of the brightness where the lung is expected
 PRICE = 0.5  # a pixel less likely than this counts against a region,
 FAR_PRICE = 0.3  # though never by more than this
 REACH = 0.05  # a pixel less likely than this belongs to no lung
 RIB_ROWS, RIB_COLUMNS, BRIDGE, DENT, MARGIN = 7, 3, 2, 5, 2  # pixels
-LOWEST_FIT = 0.15
+LOWEST_FIT = 0.07  # of a region that fills the place; a lung half clouded has little more
 SHARES = (0.02, 0.25)  # least and greatest area of one lung, of the image
 MOST_UNEVEN = 5.0
 FEWEST_ROWS = 0.20  # of the image
@@ -97,13 +97,15 @@ def _side_by_side(right: np.ndarray, left: np.ndarray) -> bool:
 
 
 def _contrast(brightness: np.ndarray, right: np.ndarray, left: np.ndarray) -> float:
-    """Return how much brighter it is between the lungs than in them: 0.27 to 0.5 in chests, below 0.1 in noise."""
+    """Return how much brighter it is between the lungs than in either: 0.2 to 0.5 in chests, below 0.1 in noise."""
     both = right | left
     first, last = (int(np.flatnonzero(side.any(axis=0)).mean()) for side in (right, left))
     between = np.zeros_like(both)
     between[:, first:last] = (right.any(axis=1) & left.any(axis=1))[:, None]
     between &= ~both
-    return float(brightness[between].mean() - brightness[both].mean()) if between.any() else 0.0
+    if not between.any():
+        return 0.0
+    return float(brightness[between].mean() - max(brightness[side].mean() for side in (right, left)))
 
 
 def centre_mask(size: tuple[int, int]) -> np.ndarray:
