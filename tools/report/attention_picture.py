@@ -34,7 +34,8 @@ def draw_attention(image: torch.Tensor, attention: torch.Tensor, title: str) -> 
     if 0 < mask.mean() < 1:
         panels[0].contour(mask, levels=[0.5], colors=["#ffb000"], linewidths=1.2)
     panels[0].axvline(cut, color="#00a8ff", linewidth=1.0, linestyle="--")
-    panels[1].imshow(heat / max(heat.max(), 1e-12), cmap="inferno", vmin=0, vmax=1, alpha=0.45)
+    heat = heat / max(heat.max(), 1e-12)
+    panels[1].imshow(heat, cmap="inferno", vmin=0, vmax=1, alpha=0.7 * heat)
     figure.text(0.015, 0.92, title, color="white", fontsize=10, parse_math=False)
     content = io.BytesIO()
     figure.savefig(content, format="png")
