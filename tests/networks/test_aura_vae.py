@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from tools.layers.attention_gate import AttentionGate
-from tools.losses.aura_vae_loss import AuraVAELoss
+from tools.losses.aura_vae_loss import AuraVAELoss, kl_divergence
 from tools.networks.aura_vae import AuraVAE
 from tools.networks.aura_vit import AuraViT
 
@@ -65,6 +65,10 @@ class TestDefaultNumbers:
 
 
 class TestLatentPath:
+    def test_starts_close_to_the_standard_normal_distribution(self, network):
+        output = network.train()(torch.rand(2, 1, 32, 32))
+        assert 0 < kl_divergence(output["mean"], output["log_variance"]) < 0.02 * SMALL["hidden_size"]
+
     def test_evaluation_uses_the_mean_and_draws_no_random_number(self, network):
         image = torch.rand(2, 1, 32, 32)
         network.eval()

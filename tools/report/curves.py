@@ -57,7 +57,7 @@ def _draw_panel(axes: Any, panel: Panel, ground: str, ink: str) -> None:
         axes.plot(epochs, values, label=name, color=colour, marker="o" if len(epochs) < 30 else None, markersize=3)
     axes.set_title(panel.title, color=ink, fontsize=11)
     axes.set_xlabel("epoch", color=ink, fontsize=9)
-    axes.tick_params(colors=ink, labelsize=8)
+    axes.tick_params(which="both", colors=ink, labelsize=8)
     if panel.log:
         axes.set_yscale("log")
     axes.xaxis.get_major_locator().set_params(integer=True)
