@@ -20,7 +20,8 @@ def damaged(phantom, folder, key, value, items):
     for item in read_datalist(folder, "training")[:items]:
         scan = nibabel.load(item[key])
         data = np.asarray(scan.dataobj).astype(np.float32)
-        data[data.shape[0] // 2, data.shape[1] // 2] = value
+        row, column = data.shape[0] // 2, data.shape[1] // 2
+        data[row : row + 3, column : column + 3] = value  # a single voxel may fall between those of a coarser grid
         nibabel.save(nibabel.Nifti1Image(data, scan.affine), item[key])
         names.append(item["image"])
     return names
