@@ -7,8 +7,8 @@ beyond. So a clouded lung gets a threshold of its own, and the air beside the ch
 
 On synthetic chests, where the lungs are known, mask and lungs overlap with a Dice of about 0.85. On 5,232 real images
 of children both lungs are found in 99.9 % of the normal ones, 85 % of those with bacterial and 92 % of those with viral
-pneumonia: a lung that is clouded as a whole, or a child who lies turned, defeats the method. It then says so and gives the
-centre of the image. So the verdict is no substitute for a diagnosis, but it is not independent of it either.
+pneumonia: a lung that is clouded as a whole, or a child who lies turned, defeats the method. It then says so and gives
+the centre of the image. So the verdict is no substitute for a diagnosis, but it is not independent of it either.
 """
 
 from __future__ import annotations
