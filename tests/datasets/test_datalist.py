@@ -4,7 +4,8 @@ import nibabel
 import numpy as np
 import pytest
 
-from tools.datasets.datalist import read_all, read_datalist, split_patients, write_datalist
+from tools.datasets.datalist import read_all, read_datalist, write_datalist
+from tools.datasets.patient_split import split_patients
 
 
 def item(folder, patient, target_ml=1.0, shape=(4, 5, 6), label_shape=None, phantom=False):

@@ -14,8 +14,6 @@ from .conversion_report import ConversionError
 from .kermany_duplicates import Duplicates
 from .kermany_folder import Xray
 
-PARTS = ("training", "validation", "test")
-
 
 def split_cases(
     cases: Sequence[Xray], duplicates: Duplicates, seed: int, val_fraction: float, fold: int = 0
