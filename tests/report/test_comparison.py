@@ -99,6 +99,7 @@ def test_a_patient_with_a_value_in_one_run_is_no_pair_and_is_named(tmp_path):
     assert dice["difference"]["n"] == 1
     assert dice["a"] == 0.5
     assert dice["value_in_one_only"] == ["p01"]
+    assert verdict(compared(a, b)["classes"]["tumour"]).endswith("Not among the pairs: 1 with a Dice in one run only.")
     compare(str(a), str(b))
     assert "they have a Dice in one run only: p01" in read(b / "compare" / "compare.html").text
 

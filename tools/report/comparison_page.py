@@ -35,9 +35,9 @@ def verdict(of_class: Mapping[str, Any]) -> str:
         return "no pair has a Dice in both runs."
     text = f"mean difference in Dice B - A {difference['mean']:+.3f} over {difference['n']} pairs"
     if difference["n"] < FEWEST_FOR_INTERVAL:
-        return f"{text}; fewer than {FEWEST_FOR_INTERVAL} pairs, so no interval and no test."
+        return f"{text}; fewer than {FEWEST_FOR_INTERVAL} pairs, so no interval and no test.{_unpaired(of_class)}"
     if difference["low"] is None:
-        return f"{text}, the same in each: no interval."
+        return f"{text}, the same in each: no interval.{_unpaired(of_class)}"
     text += f", 95 % interval {difference['low']:+.3f} to {difference['high']:+.3f}"
     unclear = difference["low"] <= 0 <= difference["high"]
     text += ": the interval holds 0, so the data do not tell the runs apart." if unclear else "."
@@ -46,7 +46,13 @@ def verdict(of_class: Mapping[str, Any]) -> str:
         text += (
             f" {test['name']} on {test['n_pairs']} pairs ({test['n_changed']} of them changed): p = {test['p']:.2g}."
         )
-    return text
+    return text + _unpaired(of_class)
+
+
+def _unpaired(of_class: Mapping[str, Any]) -> str:
+    """Return how many patients have a Dice in one run only: a false alarm where the other run has none is no pair."""
+    count = len(of_class["scores"][TESTED]["value_in_one_only"])
+    return f" Not among the pairs: {count} with a Dice in one run only." if count else ""
 
 
 def _body(comparison: Mapping[str, Any]) -> list[str]:
