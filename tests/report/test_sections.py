@@ -1,6 +1,10 @@
 """Sections of the report about an evaluation: what its numbers mean, lesions, kinds of Dice, the threshold sweep."""
 
+import io
+
+import numpy as np
 import pytest
+from matplotlib.image import imread
 
 from tests.report.page_reader import read
 from tools.report.lesion_summary import lesion_summary
@@ -8,6 +12,7 @@ from tools.report.patient_table import summarise
 from tools.report.report import build_report
 from tools.report.run_files import write_json
 from tools.report.score_names import DETAILED_SCORES, SCORES
+from tools.report.sweep_plot import draw_sweep
 
 CONVENTIONS = {"detailed": True, "surface_tolerance_mm": 3.0, "lesion_overlap": 0.1, "lesion_connectivity": 26}
 
@@ -104,3 +109,16 @@ def test_a_sweep_without_any_dice_says_so(text):
 def test_an_evaluation_has_no_epoch(text):
     assert "Patients after epoch 1" in text(patients=scores_of(3))
     assert "Patients after epoch" not in text(patients=scores_of(3), summary={"workflow": "evaluate"})
+
+
+def test_the_band_is_drawn_where_an_interval_is_claimed():
+    def pixels(sweep):
+        return imread(io.BytesIO(draw_sweep(sweep)), format="png")
+
+    plain, banded = sweep_of(), sweep_of()
+    for point in banded["classes"]["tumour"]["per_case"][:2]:
+        point |= {"low": 0.1, "high": 0.9}
+    changed = np.abs(pixels(plain) - pixels(banded)).max(-1) > 0.02
+    columns = np.flatnonzero(changed.any(axis=0)) / changed.shape[1]
+    assert changed.sum() > 1000
+    assert 0.2 < columns.min() < columns.max() < 0.5, "between the first two of three thresholds"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -52,9 +53,10 @@ def _draw_lines(axes: Any, thresholds: Sequence[float], of_class: Mapping[str, A
             continue
         where = [at for at, _ in known]
         axes.plot(where, [values[key] for _, values in known], color=colour, marker="o", markersize=3, label=name)
-        if all(values["low"] is not None for _, values in known):
-            low, high = ([values[side] for _, values in known] for side in ("low", "high"))
-            axes.fill_between(where, low, high, color=colour, alpha=0.15, linewidth=0)
+        sides = (
+            [math.nan if values[side] is None else values[side] for _, values in known] for side in ("low", "high")
+        )
+        axes.fill_between(where, *sides, color=colour, alpha=0.15, linewidth=0)
 
 
 def _mark(axes: Any, threshold: float, best: Mapping[str, float] | None, ink: str) -> None:
