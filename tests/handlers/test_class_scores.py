@@ -70,14 +70,16 @@ def expected(data) -> tuple[np.ndarray, np.ndarray]:
     return labels, np.array([1 / (1 + math.exp(5 - 10 * float(item["image"].mean()))) for item in data])
 
 
-def test_scores_and_tables_are_those_of_the_images(tmp_path):
+def test_scores_and_tables_are_those_of_the_images(tmp_path, caplog):
     data = items()
-    evaluator = evaluate(data, tmp_path, detailed=True)
+    with caplog.at_level("INFO"):
+        evaluator = evaluate(data, tmp_path, detailed=True)
     labels, probabilities = expected(data)
     positive, negative = probabilities[labels == 1], probabilities[labels == 0]
     area = np.mean([(p > q) + 0.5 * (p == q) for p in positive for q in negative])
     metrics = evaluator.state.metrics
     assert metrics["auc"] == metrics["val_score"] == pytest.approx(area, abs=1e-6)
+    assert f"30 images of 15 patients: auc {area:.4f} [" in caplog.text
     assert metrics["accuracy"] == pytest.approx(((probabilities >= 0.5) == labels).mean())
     assert metrics["n_images"] == 30
     with open(tmp_path / "predictions.csv", encoding="utf-8") as file:

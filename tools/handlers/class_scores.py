@@ -122,11 +122,22 @@ class ClassScores(Metric):
         engine.state.metrics["temperature"] = scores["calibration"]["temperature"]
         engine.state.metrics["ece_calibrated"] = scores["calibration"]["after"]["ece"]
         if idist.get_rank() == 0:
+            if self.detailed:
+                self._tell(scores)
             self._write(scores, known, best=value > getattr(engine.state, "best_metric", -1))
 
     def _temperature(self) -> float | None:
         found = None if self.temperature_file is None else read_json(self.temperature_file)
         return None if found is None else float(found["temperature"])
+
+    def _tell(self, scores: Mapping[str, Any]) -> None:
+        """Log the scores that one looks for first, with their intervals."""
+        parts = []
+        for name in ("auc", "accuracy", "sensitivity", "specificity"):
+            found = scores["scores"][name]
+            interval = f" [{found['low']:.3f}, {found['high']:.3f}]" if "low" in found else ""
+            parts.append(f"{name} {found['value']:.4f}{interval}")
+        logger.info("%d images of %d patients: %s", scores["n"], scores["n_patients"], ", ".join(parts))
 
     def _write(self, scores: Mapping[str, Any], known: float | None, best: bool) -> None:
         if self.output_dir is not None:
