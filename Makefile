@@ -32,9 +32,9 @@ demo: setup ## phantom, convert, train, evaluate, infer, report for BUNDLE (aura
 train: setup ## the plain training command of BUNDLE, on a phantom unless the config names data
 	$(BIN)/python -m monai.bundle run --config_file bundles/$(BUNDLE)/configs/train.json
 
-test: setup-test ## lint, then every test with coverage of tools
+test: setup-test ## lint, then every test with coverage of tools, on two cores
 	$(BIN)/ruff check .
-	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --cov --cov-report=term:skip-covered
 
 check: setup-test ## lint, and whether generated tables and versions are in step
 	$(BIN)/ruff check .
