@@ -78,7 +78,7 @@ def call(monkeypatch, *words):
 @pytest.mark.parametrize(("passed", "status"), [(True, 0), (False, 1), (None, 0)])
 def test_the_exit_status_says_whether_a_check_failed(passed, status, monkeypatch, capsys):
     made = [Outcome(name, True, "") for name in CHECKS[:-1]] + [Outcome(CHECKS[-1], passed, "why")]
-    monkeypatch.setattr(verify_module, "verify", lambda path, shop, told: [told(made[-1]), made][1])
+    monkeypatch.setattr(verify_module, "verify", lambda path, checks, shop, told: [told(made[-1]), made][1])
     assert call(monkeypatch, "aura_v3") == status
     shown = capsys.readouterr()
     assert shown.out.splitlines()[1].startswith("aura_v3")

@@ -57,7 +57,7 @@ def test_gates_by_one_override(bundle, phantom, tmp_path):
     assert gates == {"true": 4, "false": 0}
 
 
-@pytest.mark.parametrize("bundle", with_option("ema_decay"))
+@pytest.mark.parametrize("bundle", with_option("deep_supervision"))
 def test_options_together_train_and_their_weights_are_evaluated(bundle, phantom, tmp_path):
     shape = {"attention": False, "deep_supervision": True}
     others = {"ema_decay": 0.9, "schedule": "plateau", "loss": "balanced_ce", "augment": True, "accumulation_steps": 2}
