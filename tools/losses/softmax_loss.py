@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 import torch
 from torch import nn
 
 
-class SoftmaxLoss(nn.Module):
+class SoftmaxLoss(nn.Module, ABC):
     """Compare logits of classes that exclude one another with a map of class numbers; ``compare`` says how.
 
     A sample whose logits or target hold a NaN or an infinity is counted in ``bad_samples``, a tensor on the device, and
@@ -47,6 +49,6 @@ class SoftmaxLoss(nn.Module):
             classes = truth[:, 0].nan_to_num(nan=0.0, posinf=0.0, neginf=0.0).long()
             return self.compare(logits, classes) + torch.where(finite.all(), 0.0, torch.nan)
 
+    @abstractmethod
     def compare(self, logits: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
         """Return the loss of float32 logits (B, C, *s) and class numbers (B, *s) of dtype long, a scalar."""
-        raise NotImplementedError(f"{type(self).__name__} does not say how to compare logits with classes")
