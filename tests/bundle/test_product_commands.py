@@ -50,6 +50,21 @@ def test_sync_says_what_it_wrote(call, bundle):
     assert call("sync") == (0, "wrote bundles/aura_v3/LICENSE\n")
 
 
+def test_sync_says_that_a_version_is_due_and_how_to_give_it(call, bundle):
+    edit(bundle / "configs" / "inference.json", lambda config: config.update(threshold=0.4))
+    (bundle / "LICENSE").write_text("Free.")
+    due = (
+        "aura_v3: its content changed since version 0.1.0 was recorded, a new version is due; say what changed: "
+        'python -m tools sync aura_v3 --change "what changed"\n'
+    )
+    assert call("sync", "aura_v3") == (0, f"wrote bundles/aura_v3/LICENSE\n{due}")
+    assert call("sync") == (0, f"all files were up to date\n{due}")
+    (bundle / "configs" / "id_rsa").write_text("no key, but called like one")
+    status, text = call("sync")
+    assert status == 0  # what follows from the metadata is written; that the bundle cannot be packed is said
+    assert "configs/id_rsa: has a name that secrets have" in text
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

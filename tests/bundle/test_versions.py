@@ -42,7 +42,7 @@ def name_a_module_that_is_not_there(bundle):
 def test_a_changed_bundle_needs_a_new_version(bundle, change):
     change(bundle)
     assert version_problems(bundle) == [
-        f"aura_v3: its content changed since version 0.1.0 was recorded; {COMMAND}"
+        f"aura_v3: its content changed since version 0.1.0 was recorded, a new version is due; {COMMAND}"
     ]
 
 

@@ -15,12 +15,19 @@ def check_sync(root: Path, bundles: Iterable[Path]) -> str:
     """
     lines = stale_collection(root)
     for bundle in bundles:
-        lines += stale(bundle)
-        try:
-            lines += version_problems(bundle)
-        except (OSError, ValueError) as error:
-            lines.append(f"{bundle.name}: {error}")
+        lines += [*stale(bundle), *versions_due([bundle])]
     lines = list(dict.fromkeys(lines))
     if lines:
         raise ValueError(f"{len(lines)} out of step\n" + "\n".join(lines))
     return "all derived files are fresh and all versions follow their content"
+
+
+def versions_due(bundles: Iterable[Path]) -> list[str]:
+    """Return a line for each bundle whose content asks for a new version, or whose version cannot be judged."""
+    lines = []
+    for bundle in bundles:
+        try:
+            lines += version_problems(bundle)
+        except (OSError, ValueError) as error:
+            lines.append(f"{bundle.name}: {error}")
+    return lines

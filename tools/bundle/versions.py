@@ -44,7 +44,7 @@ def version_problems(bundle: Path) -> list[str]:
     if version not in recorded:
         return [f"{bundle.name}: version {version} is not in {VERSIONS}; {ask}"]
     if recorded[version] != content_hash(bundle):
-        return [f"{bundle.name}: its content changed since version {version} was recorded; {ask}"]
+        return [f"{bundle.name}: its content changed since version {version} was recorded, a new version is due; {ask}"]
     return []
 
 

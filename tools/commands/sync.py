@@ -11,8 +11,9 @@ def run(
 ) -> None:
     """Write what is made from metadata.json: tables in the READMEs, required packages, default files, versions.
 
-    Without --change nothing but that is written. With --change the bundle as it is now gets a new version: its number,
-    the line in the changelog and the hash of its content in bundles/versions.json.
+    Without --change nothing but that is written, and a version that is due is only said. With --change the bundle as it
+    is now gets a new version: its number, the line in the changelog and the hash of its content in
+    bundles/versions.json.
 
     Example: python -m tools sync aura_v3 --change "Threshold of inference is 0.4"
 
@@ -27,7 +28,7 @@ def run(
     from ..bundle.change import make_version
     from ..bundle.collection import REPOSITORY, bundle_folder, bundle_names
     from ..bundle.sync import sync_bundle, sync_collection
-    from ..bundle.sync_check import check_sync
+    from ..bundle.sync_check import check_sync, versions_due
 
     bundles = [bundle_folder(str(name)) for name in names or bundle_names()]
     parts = [part for part, given in (("minor", minor), ("major", major)) if given]
@@ -44,3 +45,5 @@ def run(
         print(f"{bundles[0].name} is now version {new}")
     written = [file for bundle in bundles for file in sync_bundle(bundle)] + sync_collection(REPOSITORY)
     print("\n".join(f"wrote {file.relative_to(REPOSITORY)}" for file in written) or "all files were up to date")
+    if due := versions_due(bundles):
+        print("\n".join(due))
