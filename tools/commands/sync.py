@@ -42,8 +42,10 @@ def run(
     if change is not None:
         words = "" if change is True else str(change)  # Fire's value for an option without one
         new = make_version(bundles[0], words, *parts, version=None if version is None else str(version))
-        print(f"{bundles[0].name} is now version {new}")
+        print(f"{bundles[0].name} is now version {new}; wrote its metadata, its documents and bundles/versions.json")
     written = [file for bundle in bundles for file in sync_bundle(bundle)] + sync_collection(REPOSITORY)
-    print("\n".join(f"wrote {file.relative_to(REPOSITORY)}" for file in written) or "all files were up to date")
-    if due := versions_due(bundles):
-        print("\n".join(due))
+    lines = [f"wrote {file.relative_to(REPOSITORY)}" for file in written]
+    if not lines and change is None:
+        lines = ["all files were up to date"]
+    for line in [*lines, *versions_due(bundles)]:
+        print(line)
