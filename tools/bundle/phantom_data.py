@@ -9,7 +9,7 @@ from ..datasets.datalist import read_all
 from ..datasets.registry import dataset_entry
 
 # taken by the writers that know them: few thick slices, so that a full-size network needs seconds for a scan
-SMALL = {"thickness_mm": 20.0, "pixel_mm": 4.0}
+SMALL = {"thickness_mm": 20.0, "pixel_mm": 4.0, "quiet": True}
 
 
 class PhantomData:

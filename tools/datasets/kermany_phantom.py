@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from tqdm import tqdm
 
 from .phantom_folder import check_phantom_arguments, phantom_folder
 from .phantom_mark import PHANTOM_MARK
@@ -31,7 +32,7 @@ class _Patient:
     anatomy: int
 
 
-def write_phantom(folder: Path, *, patients: int = 6, grade: str = "easy", seed: int = 0) -> Path:
+def write_phantom(folder: Path, *, patients: int = 6, grade: str = "easy", seed: int = 0, quiet: bool = False) -> Path:
     """Write a release in small: one to three images a patient, names like the real ones; all or nothing.
 
     The same arguments give the same bytes. Among the images are some saved in three colour channels, of all sizes, off
@@ -41,6 +42,7 @@ def write_phantom(folder: Path, *, patients: int = 6, grade: str = "easy", seed:
         folder: where to write; must not exist yet or be empty.
         patients: of each class in train/; test/ gets a third as many, at least one; from six on there is a val/.
         grade: "easy" (small, clear opacities, for the demo and the tests) or "hard" (large, faint, noisy).
+        quiet: no progress bar; there is one on a terminal only.
 
     Returns:
         ``folder``.
@@ -53,7 +55,7 @@ def write_phantom(folder: Path, *, patients: int = 6, grade: str = "easy", seed:
     check_phantom_arguments(patients, None, None)
     count = 0
     with phantom_folder(folder) as draft:
-        for patient in _patients(patients):
+        for patient in tqdm(_patients(patients), desc="writing", unit="patient", disable=quiet or None):
             images = int(np.random.default_rng([seed, patient.anatomy, 0]).integers(1, 4))
             for image in range(images if patient.folder == "train" else 1):
                 count += 1

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import nibabel
 import numpy as np
+from tqdm import tqdm
 
 from .phantom_folder import check_phantom_arguments, phantom_folder
 from .phantom_grades import Grade, grade_named
@@ -25,7 +26,7 @@ LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 def write_phantom(
     folder: Path, *, patients: int = 6, grade: str = "easy", seed: int = 0, pixel_mm: float | None = None,
-    thickness_mm: float | None = None, unlabelled: int | None = None,
+    thickness_mm: float | None = None, unlabelled: int | None = None, quiet: bool = False,
 ) -> Path:  # fmt: skip
     """Write `patients` synthetic scans with label as NIfTI, lung_001 and so on, with dataset.json; all or nothing.
 
@@ -39,6 +40,7 @@ def write_phantom(
         pixel_mm: in-plane spacing instead of the grade's own.
         thickness_mm: distance between slices instead of the grade's own.
         unlabelled: number of further scans for `imagesTs`. Default: one for every six patients.
+        quiet: no progress bar; there is one on a terminal only.
 
     Returns:
         `folder`.
@@ -56,7 +58,7 @@ def write_phantom(
     with phantom_folder(folder) as draft:
         for name in ("imagesTr", "labelsTr", "imagesTs"):
             (draft / name).mkdir()
-        for index, name in enumerate(names):
+        for index, name in enumerate(tqdm(names, desc="writing", unit="scan", disable=quiet or None)):
             patient = phantom_patient(chosen, index, seed, pixel_mm=pixel_mm, thickness_mm=thickness_mm)
             _write_patient(draft, name, patient, index, with_label=index < patients)
         (draft / "dataset.json").write_text(_dataset_json(names[:patients], names[patients:], chosen), encoding="utf-8")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from tqdm import tqdm
 
 from .phantom_dicom import ct_datasets, rtstruct_dataset, save, stable_uid
 from .phantom_folder import check_phantom_arguments, phantom_folder
@@ -20,7 +21,7 @@ SEG_EVERY = 6  # one patient in so many, the fourth first, comes with a SEG inst
 
 def write_phantom(
     folder: Path, *, patients: int = 6, grade: str = "easy", seed: int = 0, pixel_mm: float | None = None,
-    thickness_mm: float | None = None,
+    thickness_mm: float | None = None, quiet: bool = False,
 ) -> Path:  # fmt: skip
     """Write `patients` synthetic scans as DICOM folders, PHANTOM-001 and so on; all or nothing.
 
@@ -32,6 +33,7 @@ def write_phantom(
         grade: "easy" (small, for the demo and the tests) or "hard" (for benchmarks).
         pixel_mm: in-plane spacing instead of the grade's own.
         thickness_mm: distance between slices instead of the grade's own.
+        quiet: no progress bar; there is one on a terminal only.
 
     Returns:
         `folder`.
@@ -43,7 +45,7 @@ def write_phantom(
     chosen, folder = grade_named(grade), Path(folder)
     check_phantom_arguments(patients, pixel_mm, thickness_mm)
     with phantom_folder(folder) as draft:
-        for index in range(patients):
+        for index in tqdm(range(patients), desc="writing", unit="patient", disable=quiet or None):
             _write_patient(draft, chosen, index, seed, pixel_mm, thickness_mm)
     return folder
 
