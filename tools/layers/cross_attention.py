@@ -8,6 +8,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from .attention_heads import check_heads
+
 
 class CrossAttention(nn.Module):
     """``query + drop(out(concat_h(softmax(q_h k_h^T / sqrt(d)) v_h)))`` on normalised tokens (pre-norm).
@@ -26,11 +28,7 @@ class CrossAttention(nn.Module):
 
     def __init__(self, hidden_size: int, num_heads: int, dropout_rate: float = 0.0) -> None:
         super().__init__()
-        if hidden_size % num_heads:
-            raise ValueError(
-                f"hidden_size must be divisible by num_heads, got hidden_size={hidden_size}, num_heads={num_heads}. "
-                f"Try hidden_size={max(1, round(hidden_size / num_heads)) * num_heads}."
-            )
+        check_heads(hidden_size, num_heads)
         self.num_heads = num_heads
         self.norm_query = nn.LayerNorm(hidden_size)
         self.norm_tokens = nn.LayerNorm(hidden_size)

@@ -11,6 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from .attention_heads import check_heads
+
 
 class SelfAttention(nn.Module):
     """Multi-head self-attention on ``scaled_dot_product_attention``.
@@ -28,11 +30,7 @@ class SelfAttention(nn.Module):
 
     def __init__(self, hidden_size: int, num_heads: int, dropout_rate: float = 0.0) -> None:
         super().__init__()
-        if hidden_size % num_heads:
-            raise ValueError(
-                f"hidden_size must be divisible by num_heads, got hidden_size={hidden_size}, num_heads={num_heads}. "
-                f"Try hidden_size={max(1, round(hidden_size / num_heads)) * num_heads}."
-            )
+        check_heads(hidden_size, num_heads)
         self.num_heads = num_heads
         self.dropout_rate = dropout_rate
         self.qkv = nn.Linear(hidden_size, 3 * hidden_size)
