@@ -7,8 +7,9 @@ Szegedy, 2015, https://arxiv.org/abs/1502.03167
 from __future__ import annotations
 
 import torch
-from monai.networks.layers.factories import Conv, Dropout, Norm
 from torch import nn
+
+from .conv_pair import conv_pair
 
 
 class DoubleConv(nn.Module):
@@ -29,16 +30,7 @@ class DoubleConv(nn.Module):
 
     def __init__(self, spatial_dims: int, in_channels: int, out_channels: int, dropout_rate: float = 0.0) -> None:
         super().__init__()
-        conv, norm = Conv[Conv.CONV, spatial_dims], Norm[Norm.BATCH, spatial_dims]
-        self.main = nn.Sequential(
-            conv(in_channels, out_channels, kernel_size=3, padding=1, bias=False),
-            norm(out_channels),
-            nn.ReLU(inplace=True),
-            Dropout[Dropout.DROPOUT, spatial_dims](dropout_rate),
-            conv(out_channels, out_channels, kernel_size=3, padding=1, bias=False),
-            norm(out_channels),
-            nn.ReLU(inplace=True),
-        )
+        self.main = conv_pair(spatial_dims, in_channels, out_channels, dropout_rate).append(nn.ReLU(inplace=True))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Map (B, in_channels, *s) to (B, out_channels, *s)."""

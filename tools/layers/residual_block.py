@@ -6,8 +6,10 @@ He et al., "Deep Residual Learning for Image Recognition", 2015, https://arxiv.o
 from __future__ import annotations
 
 import torch
-from monai.networks.layers.factories import Conv, Dropout, Norm
+from monai.networks.layers.factories import Conv, Norm
 from torch import nn
+
+from .conv_pair import conv_pair
 
 
 class ResidualBlock(nn.Module):
@@ -26,14 +28,7 @@ class ResidualBlock(nn.Module):
     def __init__(self, spatial_dims: int, in_channels: int, out_channels: int, dropout_rate: float = 0.0) -> None:
         super().__init__()
         conv, norm = Conv[Conv.CONV, spatial_dims], Norm[Norm.BATCH, spatial_dims]
-        self.main = nn.Sequential(
-            conv(in_channels, out_channels, kernel_size=3, padding=1, bias=False),
-            norm(out_channels),
-            nn.ReLU(inplace=True),
-            Dropout[Dropout.DROPOUT, spatial_dims](dropout_rate),
-            conv(out_channels, out_channels, kernel_size=3, padding=1, bias=False),
-            norm(out_channels),
-        )
+        self.main = conv_pair(spatial_dims, in_channels, out_channels, dropout_rate)
         self.shortcut = (
             nn.Identity()
             if in_channels == out_channels
