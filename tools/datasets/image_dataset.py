@@ -1,15 +1,15 @@
 """Images with a class, prepared once and augmented by (seed, epoch, index) alone."""
 
 import logging
-import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import torch
-from monai.data import CacheDataset
-from monai.transforms import Compose, Transform
+from monai.transforms import Compose
 from torch.utils.data import Dataset
+
+from .prepared_cache import prepared_cache
 
 logger = logging.getLogger(__name__)
 
@@ -46,14 +46,7 @@ class ImageDataset(Dataset):
         self.data = list(data)
         self.augmentation = augmentation
         self.seed = seed
-        self.images = CacheDataset(
-            self.data,
-            Prepared(transform),
-            cache_rate=cache_rate,
-            num_workers=num_workers,
-            progress=sys.stderr.isatty(),
-            copy_cache=False,
-        )
+        self.images = prepared_cache(self.data, transform, compact, cache_rate, num_workers)
         cached = round(len(self.data) * cache_rate)
         logger.info(
             "%d of %d images cached, %.2f GB", cached, len(data), cached * self.images[0]["image"].numel() / 1e9
@@ -75,21 +68,10 @@ class ImageDataset(Dataset):
         return {"image": image, "label": item["label"], "file": str(self.data[index]["image"])}
 
 
-class Prepared(Transform):
-    """All deterministic work on an image as one step, which CacheDataset caches whatever it is made of.
-
-    Args:
-        transform: item -> image in [0, 1] and label.
-    """
-
-    def __init__(self, transform: Callable) -> None:
-        self.transform = transform
-
-    def __call__(self, data: dict[str, Any]) -> dict[str, torch.Tensor]:
-        """Return the image as uint8 and the label as int64."""
-        item = self.transform(data)
-        image = torch.as_tensor(np.asarray(item["image"]))
-        return {
-            "image": (image.clamp(0, 1) * LEVELS).round().to(torch.uint8),
-            "label": torch.as_tensor(int(item["label"]), dtype=torch.long),
-        }
+def compact(item: dict[str, Any]) -> dict[str, torch.Tensor]:
+    """Keep image and label only, as uint8 in steps of 1/255 and int64."""
+    image = torch.as_tensor(np.asarray(item["image"]))
+    return {
+        "image": (image.clamp(0, 1) * LEVELS).round().to(torch.uint8),
+        "label": torch.as_tensor(int(item["label"]), dtype=torch.long),
+    }

@@ -6,7 +6,6 @@ uninterrupted one would have seen.
 """
 
 import logging
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,12 +13,12 @@ from typing import Any
 import nibabel
 import numpy as np
 import torch
-from monai.data import CacheDataset
-from monai.transforms import Compose, Transform
+from monai.transforms import Compose
 from torch.utils.data import Dataset
 
 from ..transforms.body_mask import body_box, body_mask, body_threshold, centred_start
 from ..transforms.neighbour_slices import stack_neighbours
+from .prepared_cache import prepared_cache
 
 logger = logging.getLogger(__name__)
 
@@ -73,14 +72,7 @@ class SliceDataset(Dataset):
         self.seed = seed
         gigabytes = cache_gigabytes(self.data) * cache_rate
         logger.info("caching %d volumes, at most %.1f GB of memory", len(self.data), gigabytes)
-        self.volumes = CacheDataset(
-            self.data,
-            Prepared(transform),
-            cache_rate=cache_rate,
-            num_workers=num_workers,
-            progress=sys.stderr.isatty(),
-            copy_cache=False,
-        )
+        self.volumes = prepared_cache(self.data, transform, compact, cache_rate, num_workers)
         self.index = [SliceIndex(item["image"], item["label"], threshold) for item in self.volumes]
 
     def __len__(self) -> int:
@@ -148,23 +140,6 @@ def check_arguments(data: Sequence[Any], slices_per_volume: int, target_fraction
         raise ValueError(f"target_fraction must be between 0 and 1, got {target_fraction}")
     if neighbour_slices < 1 or neighbour_slices % 2 == 0:
         raise ValueError(f"neighbour_slices must be odd, got {neighbour_slices}; use 1 for plain 2D, 3 or 5 for 2.5D")
-
-
-class Prepared(Transform):
-    """All deterministic work on a volume as one step, which CacheDataset caches whatever it is made of.
-
-    (It takes a ``Compose`` within a ``Compose`` for a random transform and would run it again for each slice.)
-
-    Args:
-        transform: item -> volumes on the training grid.
-    """
-
-    def __init__(self, transform: Callable) -> None:
-        self.transform = transform
-
-    def __call__(self, data: dict[str, Any]) -> dict[str, torch.Tensor]:
-        """Return image and label of an item in their compact form."""
-        return compact(self.transform(data))
 
 
 def compact(item: dict[str, Any]) -> dict[str, torch.Tensor]:
