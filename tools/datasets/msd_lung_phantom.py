@@ -16,12 +16,12 @@ from .phantom_folder import check_phantom_arguments, phantom_folder
 from .phantom_grades import Grade, grade_named
 from .phantom_mark import PHANTOM_MARK
 from .phantom_patient import PhantomPatient, phantom_patient
+from .slice_geometry import LPS_TO_RAS
 from .whole_files import nifti_volume
 
 AXES = ("LAS", "LPS", "RAS", "LAS")  # how volumes are stored, in turn
 # what macOS leaves beside every file of the real release: an AppleDouble header without content
 MACOS_FILE = bytes.fromhex("00051607000200004d6163204f53205820202020202020200002") + bytes(150)
-LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
 def write_phantom(
