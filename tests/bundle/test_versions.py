@@ -78,9 +78,7 @@ def test_a_version_raised_by_hand_is_not_recorded(bundle):
     assert version_problems(bundle) == []
 
 
-@pytest.mark.parametrize(
-    ("part", "version"), [("patch", "1.2.4"), ("minor", "1.3.0"), ("major", "2.0.0")]
-)
+@pytest.mark.parametrize(("part", "version"), [("patch", "1.2.4"), ("minor", "1.3.0"), ("major", "2.0.0")])
 def test_the_parts_of_a_version(part, version):
     assert next_version("1.2.3", part) == version
 

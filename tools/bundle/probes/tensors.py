@@ -14,9 +14,7 @@ def probe(argument: dict) -> dict:
         and ``activated`` (after Activations); the names of the activations; top-level numbers that are facts as well.
     """
     overrides = {"dataset_dir": argument["scans"], "load_pretrain": False}
-    workflow = create_workflow(
-        config_file=argument["config"], workflow_type="infer", logging_file=False, **overrides
-    )
+    workflow = create_workflow(config_file=argument["config"], workflow_type="infer", logging_file=False, **overrides)
     item = workflow.dataset[0][argument["input"]]
     image = middle(item) if item.ndim - 1 > argument["spatial_dims"] else item
     network = workflow.parser.get_parsed_content("network").eval()
