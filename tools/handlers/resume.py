@@ -29,9 +29,7 @@ def finished(state: dict[str, Any], max_epochs: int) -> str:
     return f"all {max_epochs} epochs are done" if state["epoch"] >= max_epochs else ""
 
 
-def afresh_because(
-    state: dict[str, Any], fingerprint: str, engine: Engine, resume: bool, from_weights: bool
-) -> str:
+def afresh_because(state: dict[str, Any], fingerprint: str, engine: Engine, resume: bool, from_weights: bool) -> str:
     """Why a run does not go on from a checkpoint; empty when it does."""
     if not resume:
         return "resume is false"
