@@ -17,10 +17,10 @@ from typing import Any
 
 from .datalist import FILE_NAME, SPLITS, UNLABELLED, read_datalist, write_parts
 from .datalist_item import read_item
-from .dataset_items import phantom_items
 from .kermany_check import checked_release, root_of, verify_dataset
 from .kermany_report import report_text
 from .kermany_split import check_split, item_of, split_cases
+from .phantom_set import phantom_items
 from .whole_files import write_text
 
 NAME = "kermany"

@@ -20,12 +20,13 @@ from typing import Any
 from tqdm import tqdm
 
 from .conversion_report import Conversion, ConversionError, final_text, stop_on_problems
+from .converted_items import converted_items
 from .datalist import write_datalist
-from .dataset_items import converted_items, phantom_items
 from .findings import some
 from .msd_lung_check import check_case
 from .msd_lung_folder import MsdCase, find_root, plan_folder
 from .patient_split import split_patients
+from .phantom_set import phantom_items
 from .png_slices import convert_slices
 from .png_slices_folder import find_png_root
 from .whole_files import write_text

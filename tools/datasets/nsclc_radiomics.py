@@ -27,10 +27,11 @@ from .case_plan import Case, plan_cases
 from .case_record import check_room, convert_cases
 from .case_writer import write_case
 from .conversion_report import ConversionError, final_text, stop_on_problems
+from .converted_items import converted_items
 from .datalist import write_datalist
-from .dataset_items import converted_items, phantom_items
 from .dicom_files import DicomTree, scan_folder
 from .patient_split import split_patients
+from .phantom_set import phantom_items
 from .whole_files import write_text
 
 NAME = "nsclc_radiomics"

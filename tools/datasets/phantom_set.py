@@ -7,17 +7,19 @@ import tempfile
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import torch.distributed
 
 from ..own_command import own_command
-from .datalist import FILE_NAME
+from .datalist import FILE_NAME, read_datalist
 
 logger = logging.getLogger(__name__)
 
 
-def phantom_set(
-    folder: Path,
+def phantom_items(
+    phantom_dir: str | Path,
+    split: str,
     name: str,
     version: str,
     write_phantom: Callable,
@@ -25,14 +27,18 @@ def phantom_set(
     patients: int,
     grade: str,
     seed: int,
-) -> Path:
-    """Return the converted phantom of the data set ``name`` below ``folder``; make it when it is not there yet.
+) -> list[dict[str, Any]]:
+    """Items of one part of the phantom of the data set ``name`` below ``phantom_dir``; made when it is not there yet.
 
     It is written in the raw form and converted as real data would be. It gets its name only when it is complete, and
     that name says what it is, so that another size, grade, seed or converter version is another folder. With several
     processes rank 0 makes it while the others wait; on a node that does not share the folder each process makes its
     own, the first to finish wins.
+
+    Raises:
+        ValueError: see ``read_datalist``.
     """
+    folder = Path(phantom_dir)
     made = folder / f"{name}-{grade}-{patients}-patients-seed-{seed}-v{version}"
     several = torch.distributed.is_available() and torch.distributed.is_initialized()
     rank = torch.distributed.get_rank() if several else 0
@@ -45,7 +51,7 @@ def phantom_set(
         finally:
             torch.distributed.barrier()
     _make(made, write_phantom, prepare, patients, grade, seed)
-    return made / "nifti"
+    return read_datalist(made / "nifti", split)
 
 
 @cache

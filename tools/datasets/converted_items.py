@@ -1,12 +1,10 @@
-"""What ``datalist`` of every data set does: items of a converted set, or of a phantom when none was given."""
+"""Items of a converted data set, or how to make one."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from ..own_command import own_command
 from .datalist import FILE_NAME, read_datalist
-from .phantom_set import phantom_set
 
 
 def converted_items(
@@ -30,20 +28,4 @@ def converted_items(
             f"dataset_dir {folder.absolute()} {state}; expected there: {FILE_NAME}, {expected}. "
             f"Make them with: {own_command(f'prepare {name} --source {source} --output {folder.absolute()}')}"
         )
-    return read_datalist(folder, split)
-
-
-def phantom_items(
-    phantom_dir: str | Path,
-    split: str,
-    name: str,
-    version: str,
-    write_phantom: Callable,
-    prepare: Callable,
-    patients: int,
-    grade: str,
-    seed: int,
-) -> list[dict[str, Any]]:
-    """Items of one part of a phantom, made once below ``phantom_dir``, see ``phantom_set``."""
-    folder = phantom_set(Path(phantom_dir), name, version, write_phantom, prepare, patients, grade, seed)
     return read_datalist(folder, split)
