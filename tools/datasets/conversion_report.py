@@ -80,15 +80,20 @@ def warnings_text(cases: Sequence[Checked]) -> str:
     return "\n".join(lines)
 
 
-def final_text(found: str, general: Sequence[str], cases: Sequence[Checked], data: Mapping[str, Any]) -> str:
-    """What a finished conversion says: what to look at, what was left out, the numbers one should see."""
-    parts = [f"{data['name']}: {found}"]
+def findings_text(name: str, found: str, general: Sequence[str], cases: Sequence[Checked]) -> str:
+    """What the source of a data set holds, what to look at, and what was left out."""
+    parts = [f"{name}: {found}"]
     warnings, problems = warnings_text(cases), problems_text(general, cases)
     if warnings:
         parts.append(f"Look at these:\n{warnings}")
     if problems:
         parts.append(f"Left out ({count_problems(general, cases)} problem(s)):\n{problems}")
-    return "\n".join([*parts, result_text(data)])
+    return "\n".join(parts)
+
+
+def final_text(found: str, general: Sequence[str], cases: Sequence[Checked], data: Mapping[str, Any]) -> str:
+    """What a finished conversion says: what to look at, what was left out, the numbers one should see."""
+    return f"{findings_text(data['name'], found, general, cases)}\n{result_text(data)}"
 
 
 def result_text(data: Mapping[str, Any]) -> str:

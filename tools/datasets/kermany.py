@@ -15,17 +15,16 @@ import os
 from pathlib import Path
 from typing import Any
 
+from .conversion_output import check_output, write_report
 from .datalist import FILE_NAME, SPLITS, UNLABELLED, read_datalist, write_parts
 from .datalist_item import read_item
 from .kermany_check import checked_release, root_of, verify_dataset
 from .kermany_report import report_text
 from .kermany_split import check_split, item_of, split_cases
 from .phantom_set import phantom_items
-from .whole_files import write_text
 
 NAME = "kermany"
 VERSION = "1.0.0"
-REPORT = "report.txt"
 
 
 def prepare(
@@ -58,8 +57,7 @@ def prepare(
     """
     source, output = Path(source), Path(output)
     check_split(val_fraction, 0)
-    if output.exists() and not output.is_dir():
-        raise NotADirectoryError(f"--output must be a folder, this is a file: {output}")
+    check_output(output)
     folder, duplicates = verify_dataset(source, ("train",) if without_test else ("train", "test"), skip_bad, quiet)
     parts = split_cases(folder.good, duplicates, seed, val_fraction)
     items = {part: [item_of(case, folder.root) for case in parts[part]] for part in SPLITS}
@@ -70,10 +68,7 @@ def prepare(
         source={"images": len(folder.cases), "skipped": folder.skipped, "bad": bad, "duplicates": duplicates.facts()},
         root=Path(os.path.relpath(folder.root.resolve(), output.resolve())).as_posix(),
     )  # fmt: skip
-    text = report_text(folder, duplicates, data)
-    write_text(output / REPORT, text + "\n")
-    if not quiet:
-        print(text)
+    write_report(output, report_text(folder, duplicates, data), quiet)
     return data
 
 

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from .conversion_report import count_problems, problems_text, warnings_text
+from .conversion_report import findings_text
 from .datalist import SPLITS
 from .kermany_duplicates import Duplicates
 from .kermany_folder import XrayFolder
@@ -13,12 +13,7 @@ from .kermany_names import SUBTYPES
 
 def report_text(folder: XrayFolder, duplicates: Duplicates, data: Mapping[str, Any]) -> str:
     """The closing text, also kept as report.txt."""
-    parts = [f"{data['name']}: {folder.summary}"]
-    warnings, problems = warnings_text(folder.cases), problems_text(folder.problems, folder.cases)
-    if warnings:
-        parts.append(f"Look at these:\n{warnings}")
-    if problems:
-        parts.append(f"Left out ({count_problems(folder.problems, folder.cases)} problem(s)):\n{problems}")
+    parts = [findings_text(data["name"], folder.summary, folder.problems, folder.cases)]
     nameless = sum(not case.xray.known for case in folder.cases)
     if nameless:
         parts.append(f"{nameless} image(s) have names without a patient number: each counts as a patient of its own")

@@ -19,6 +19,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from .conversion_output import check_output, write_report
 from .conversion_report import Conversion, ConversionError, final_text, stop_on_problems
 from .converted_items import converted_items
 from .datalist import write_datalist
@@ -29,11 +30,9 @@ from .patient_split import split_patients
 from .phantom_set import phantom_items
 from .png_slices import convert_slices
 from .png_slices_folder import find_png_root
-from .whole_files import write_text
 
 NAME = "msd_lung"
 VERSION = "1.0.0"
-REPORT = "report.txt"
 
 
 def prepare(
@@ -99,10 +98,7 @@ def prepare(
         source={"cases": len(result.items), "left_out": left_out},
         unlabelled=[item for item in result.items if "label" not in item],
     )  # fmt: skip
-    text = final_text(result.found, result.general, result.cases, data)
-    write_text(output / REPORT, text + "\n")
-    if not quiet:
-        print(text)
+    write_report(output, final_text(result.found, result.general, result.cases, data), quiet)
     return data
 
 
@@ -145,8 +141,7 @@ def _check_settings(source: Path, output: Path, val_fraction: float, test_fracti
         raise FileNotFoundError(f"--source does not exist: {source.absolute()}; give the unpacked Task06_Lung folder")
     if not source.is_dir():
         raise NotADirectoryError(f"--source must be a folder, this is a file: {source}; unpack it first (tar xf)")
-    if output.exists() and not output.is_dir():
-        raise NotADirectoryError(f"--output must be a folder, this is a file: {output}")
+    check_output(output)
 
 
 def _neither(source: Path) -> str:

@@ -26,19 +26,18 @@ from .case_mask import target_mask
 from .case_plan import Case, plan_cases
 from .case_record import check_room, convert_cases
 from .case_writer import write_case
+from .conversion_output import check_output, write_report
 from .conversion_report import ConversionError, final_text, stop_on_problems
 from .converted_items import converted_items
 from .datalist import write_datalist
 from .dicom_files import DicomTree, scan_folder
 from .patient_split import split_patients
 from .phantom_set import phantom_items
-from .whole_files import write_text
 
 NAME = "nsclc_radiomics"
 VERSION = "1.0.0"
 DEFAULT_ROI = r"(?i)^GTV[-_ ]?1$"
 SUSPECT = frozenset(f"LUNG1-{number:03d}" for number in (14, 21, 85, 95, 128, 194, 412))
-REPORT = "report.txt"
 
 
 def prepare(
@@ -98,10 +97,7 @@ def prepare(
         output, items, name=NAME, converter_version=VERSION, seed=seed, val_fraction=val_fraction,
         test_fraction=test_fraction, source=facts,
     )  # fmt: skip
-    text = final_text(found, tree.problems, cases, data)
-    write_text(output / REPORT, text + "\n")
-    if not quiet:
-        print(text)
+    write_report(output, final_text(found, tree.problems, cases, data), quiet)
     return data
 
 
@@ -142,8 +138,7 @@ def _check_settings(output: Path, roi: str, val_fraction: float, test_fraction: 
     except re.error as error:
         raise ValueError(f"--roi must be a regular expression, got '{roi}' ({error})") from error
     split_patients([], {"validation": val_fraction, "test": test_fraction}, seed)
-    if output.exists() and not output.is_dir():
-        raise NotADirectoryError(f"--output must be a folder, this is a file: {output}")
+    check_output(output)
 
 
 def _check_cases(tree: DicomTree, roi: str, allow_empty: bool, quiet: bool) -> list[Case]:
