@@ -19,10 +19,9 @@ from typing import Any
 
 from tqdm import tqdm
 
-from .conversion_output import check_output, write_report
-from .conversion_report import Conversion, ConversionError, final_text, stop_on_problems
+from .conversion_output import check_output, write_conversion
+from .conversion_report import Conversion, ConversionError, stop_on_problems
 from .converted_items import converted_items
-from .datalist import write_datalist
 from .findings import some
 from .msd_lung_check import check_case
 from .msd_lung_folder import MsdCase, find_root, plan_folder
@@ -75,7 +74,6 @@ def prepare(
     source, output = Path(source), Path(output)
     _check_settings(source, output, val_fraction, test_fraction, seed)
     root, png_root = find_root(source), find_png_root(source)
-    way = "."
     if root is not None:
         if spacing_mm is not None or window_hu is not None or allow_gaps:
             raise ValueError(
@@ -88,18 +86,13 @@ def prepare(
             png_root, output, skip_bad=skip_bad, allow_empty=allow_empty, allow_gaps=allow_gaps, spacing_mm=spacing_mm,
             window_hu=window_hu, quiet=quiet,
         )  # fmt: skip
+        way = "."
     else:
         raise ConversionError(_neither(source))
-    output.mkdir(parents=True, exist_ok=True)
-    left_out = [case.name for case in result.cases if case.findings.problems]
-    data = write_datalist(
-        output, [item for item in result.items if "label" in item], name=NAME, converter_version=VERSION, seed=seed,
-        val_fraction=val_fraction, test_fraction=test_fraction, root=way,
-        source={"cases": len(result.items), "left_out": left_out},
-        unlabelled=[item for item in result.items if "label" not in item],
+    return write_conversion(
+        output, result, name=NAME, converter_version=VERSION, seed=seed, val_fraction=val_fraction,
+        test_fraction=test_fraction, quiet=quiet, root=way,
     )  # fmt: skip
-    write_report(output, final_text(result.found, result.general, result.cases, data), quiet)
-    return data
 
 
 def datalist(

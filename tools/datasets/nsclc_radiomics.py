@@ -26,10 +26,9 @@ from .case_mask import target_mask
 from .case_plan import Case, plan_cases
 from .case_record import check_room, convert_cases
 from .case_writer import write_case
-from .conversion_output import check_output, write_report
-from .conversion_report import ConversionError, final_text, stop_on_problems
+from .conversion_output import check_output, write_conversion
+from .conversion_report import Conversion, ConversionError, stop_on_problems
 from .converted_items import converted_items
-from .datalist import write_datalist
 from .dicom_files import DicomTree, scan_folder
 from .patient_split import split_patients
 from .phantom_set import phantom_items
@@ -75,30 +74,11 @@ def prepare(
     """
     source, output = Path(source), Path(output)
     _check_settings(output, roi, val_fraction, test_fraction, seed)
-    tree = scan_folder(source, progress=not quiet)
-    cases = _check_cases(tree, roi, allow_empty, quiet)
-    good = [case for case in cases if not case.findings.problems]
-    if not cases and not tree.problems:
-        raise ConversionError(
-            f"no DICOM images in {source} ({tree.skipped} files are no DICOM, links to folders are not followed); "
-            "give the folder with the unpacked patients"
-        )
-    found = _source_text(tree, cases)
-    stop_on_problems(source, found, tree.problems, cases, skip_bad)
-    check_room(output, sum(2 * math.prod(case.series.grid.shape) for case in good), len(good))
-
-    def write(case: Case, digest: str) -> dict[str, Any]:
-        return write_case(output, case, digest, suspect=case.patient in SUSPECT, allow_empty=allow_empty)
-
-    settings = {"version": VERSION, "roi": roi, "allow_empty": allow_empty}
-    items = convert_cases(output, good, settings, lambda case: case.files, write, quiet)
-    facts = {"cases": len(items), "left_out": [case.name for case in cases if case.findings.problems], "roi": roi}
-    data = write_datalist(
-        output, items, name=NAME, converter_version=VERSION, seed=seed, val_fraction=val_fraction,
-        test_fraction=test_fraction, source=facts,
+    result = _convert(source, output, roi, skip_bad, allow_empty, quiet)
+    return write_conversion(
+        output, result, name=NAME, converter_version=VERSION, seed=seed, val_fraction=val_fraction,
+        test_fraction=test_fraction, quiet=quiet, facts={"roi": roi},
     )  # fmt: skip
-    write_report(output, final_text(found, tree.problems, cases, data), quiet)
-    return data
 
 
 def datalist(
@@ -139,6 +119,28 @@ def _check_settings(output: Path, roi: str, val_fraction: float, test_fraction: 
         raise ValueError(f"--roi must be a regular expression, got '{roi}' ({error})") from error
     split_patients([], {"validation": val_fraction, "test": test_fraction}, seed)
     check_output(output)
+
+
+def _convert(source: Path, output: Path, roi: str, skip_bad: bool, allow_empty: bool, quiet: bool) -> Conversion:
+    """Check the whole tree, then write the good cases that are not there yet."""
+    tree = scan_folder(source, progress=not quiet)
+    cases = _check_cases(tree, roi, allow_empty, quiet)
+    good = [case for case in cases if not case.findings.problems]
+    if not cases and not tree.problems:
+        raise ConversionError(
+            f"no DICOM images in {source} ({tree.skipped} files are no DICOM, links to folders are not followed); "
+            "give the folder with the unpacked patients"
+        )
+    found = _source_text(tree, cases)
+    stop_on_problems(source, found, tree.problems, cases, skip_bad)
+    check_room(output, sum(2 * math.prod(case.series.grid.shape) for case in good), len(good))
+
+    def write(case: Case, digest: str) -> dict[str, Any]:
+        return write_case(output, case, digest, suspect=case.patient in SUSPECT, allow_empty=allow_empty)
+
+    settings = {"version": VERSION, "roi": roi, "allow_empty": allow_empty}
+    items = convert_cases(output, good, settings, lambda case: case.files, write, quiet)
+    return Conversion(items, cases, tree.problems, found)
 
 
 def _check_cases(tree: DicomTree, roi: str, allow_empty: bool, quiet: bool) -> list[Case]:
