@@ -42,7 +42,6 @@ def write_datalist(
     val_fraction: float = 0.2,
     test_fraction: float = 0.2,
     source: Mapping[str, Any] | None = None,
-    is_phantom: bool | None = None,
     unlabelled: Sequence[dict[str, Any]] = (),
     root: str = ".",
 ) -> dict[str, Any]:
@@ -51,7 +50,6 @@ def write_datalist(
     Args:
         cases: items with relative paths, ``patient``, ``phantom``, ``target_ml`` and ``sha256``.
         source: facts about where the data came from (no absolute paths).
-        is_phantom: by default whether any item is.
         unlabelled: items without ``label`` and ``target_ml``, for inference.
         root: the way from ``output`` to the folder that file names are relative to.
 
@@ -65,7 +63,7 @@ def write_datalist(
     parts = {part: [item for item in cases if item["patient"] in owners[part]] for part in SPLITS}
     return write_parts(
         output, {**parts, UNLABELLED: list(unlabelled)}, name=name, converter_version=converter_version, seed=seed,
-        fractions=fractions, source=source, is_phantom=is_phantom, root=root,
+        fractions=fractions, source=source, root=root,
     )  # fmt: skip
 
 
@@ -78,7 +76,6 @@ def write_parts(
     seed: int,
     fractions: Mapping[str, float],
     source: Mapping[str, Any] | None = None,
-    is_phantom: bool | None = None,
     root: str = ".",
 ) -> dict[str, Any]:
     """Write ``output/datalist.json`` for cases that are divided already; arguments as in ``write_datalist``."""
@@ -90,7 +87,7 @@ def write_parts(
         "version": converter_version,
         "seed": seed,
         "fractions": fractions,
-        "is_phantom": any(item["phantom"] for item in cases) if is_phantom is None else is_phantom,
+        "is_phantom": any(item["phantom"] for item in cases),
         "fingerprint": fingerprint_items(cases),
         "source": dict(source or {}),
         "root": root,

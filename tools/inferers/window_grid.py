@@ -10,8 +10,6 @@ import torch
 
 from ..transforms.body_mask import centred_start
 
-Box = tuple[tuple[int, int], tuple[int, int]]
-
 
 @dataclass(frozen=True)
 class Window:
