@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from tests.datasets.dicom_factory import make_ct
-from tools.datasets.dicom_series import find_series, read_volume
+from tools.datasets.dicom_files import scan_folder
+from tools.datasets.dicom_series import read_volume
 
 TILTED = tuple(np.linalg.qr([[0.9, 0.1], [-0.2, 0.95], [0.3, 0.1]])[0].T.ravel())
 
@@ -15,7 +16,7 @@ TILTED = tuple(np.linalg.qr([[0.9, 0.1], [-0.2, 0.95], [0.3, 0.1]])[0].T.ravel()
 )
 def test_values_and_places_agree_with_itk(tmp_path, orientation):
     make_ct(tmp_path / "ct", orientation=orientation)
-    volume, affine = read_volume(find_series(tmp_path)[0])
+    volume, affine = read_volume(scan_folder(tmp_path).series[0])
     names = itk.GDCMSeriesFileNames.New()
     names.SetDirectory(str(tmp_path / "ct"))
     image = itk.imread(list(names.GetInputFileNames()), itk.SS)

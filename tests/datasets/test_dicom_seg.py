@@ -5,8 +5,8 @@ from pydicom import dcmread
 from pydicom.sr.codedict import codes
 
 from tests.datasets.dicom_factory import OBLIQUE, make_ct, make_seg
+from tools.datasets.dicom_files import scan_folder
 from tools.datasets.dicom_seg import find_segment, referenced_series, seg_mask, segment_names
-from tools.datasets.dicom_series import find_series
 from tools.datasets.findings import Findings
 
 
@@ -24,7 +24,7 @@ def plane(*voxels, value=1):
 
 def mask_of(ct, frames, number=1, labels=("GTV-1", "Lung"), **options):
     dataset = make_seg(ct, ct.folder.parent / "seg.dcm", frames, labels, **options)
-    (series,) = find_series(ct.folder)
+    (series,) = scan_folder(ct.folder).series
     findings = Findings()
     return seg_mask(dcmread(ct.folder.parent / "seg.dcm"), series, number, findings), findings, dataset
 
@@ -78,7 +78,7 @@ def test_a_file_by_highdicom_gives_the_mask_highdicom_reads(ct, tmp_path):
         manufacturer="m", manufacturer_model_name="m", software_versions="1", device_serial_number="1",
     )  # fmt: skip
     made.save_as(tmp_path / "seg.dcm")
-    (series,) = find_series(ct.folder)
+    (series,) = scan_folder(ct.folder).series
     dataset = dcmread(tmp_path / "seg.dcm")
     assert find_segment(dataset, r"(?i)^GTV[-_ ]?1$") == [1]
     ours = seg_mask(dataset, series, 1, Findings())
@@ -142,7 +142,7 @@ def test_truncated_pixels_are_a_problem(ct):
     _, _, dataset = mask_of(ct, [(1, index, plane((3, 3))) for index in range(6)])
     dataset.PixelData = dataset.PixelData[:20]
     dataset.save_as(ct.folder.parent / "cut.dcm")
-    (series,) = find_series(ct.folder)
+    (series,) = scan_folder(ct.folder).series
     findings = Findings()
     assert seg_mask(dcmread(ct.folder.parent / "cut.dcm"), series, 1, findings) is None
     assert "the pixels cannot be read" in findings.problems[0]
@@ -151,7 +151,7 @@ def test_truncated_pixels_are_a_problem(ct):
 def test_a_frame_without_a_place_is_refused(ct):
     _, _, dataset = mask_of(ct, [(1, 2, plane((3, 3)))])
     del dataset.PerFrameFunctionalGroupsSequence[0].PlanePositionSequence
-    (series,) = find_series(ct.folder)
+    (series,) = scan_folder(ct.folder).series
     findings = Findings()
     assert seg_mask(dataset, series, 1, findings) is None
     assert "without position" in findings.problems[0]

@@ -9,11 +9,11 @@ from pydicom.uid import MPEG2MPML, MediaStorageDirectoryStorage, RLELossless
 from tests.datasets.dicom_factory import OBLIQUE, ct_slice, make_ct, make_enhanced_ct, new_file, save
 from tools.datasets import dicom_pixels
 from tools.datasets.dicom_files import scan_files, scan_folder
-from tools.datasets.dicom_series import find_series, read_volume
+from tools.datasets.dicom_series import read_volume
 
 
 def problems(folder):
-    (series,) = find_series(folder)
+    (series,) = scan_folder(folder).series
     with pytest.raises(ValueError, match="cannot be read as one volume"):
         read_volume(series)
     return " | ".join(series.findings.problems)
@@ -27,7 +27,7 @@ def test_a_painted_voxel_is_found_at_its_place_in_the_patient(tmp_path):
         dataset.PixelData = pixels.tobytes()
 
     ct = make_ct(tmp_path / "a" / "b", orientation=OBLIQUE, change=paint)
-    (series,) = find_series(tmp_path)
+    (series,) = scan_folder(tmp_path).series
     volume, affine = read_volume(series)
     assert volume.shape == (12, 10, 6)
     assert volume.dtype == np.int16
@@ -42,7 +42,7 @@ def test_series_of_several_patients_in_one_folder_are_told_apart_by_uid(tmp_path
     other = make_ct(tmp_path / "y", patient="B", shape=(3, 4, 5))
     for path in (tmp_path / "y").iterdir():
         shutil.move(path, tmp_path / "x" / f"moved {path.name}")
-    found = {series.uid: series for series in find_series(tmp_path)}
+    found = {series.uid: series for series in scan_folder(tmp_path).series}
     assert set(found) == {one.series, other.series}
     assert found[other.series].patient_id == "B"
     assert read_volume(found[one.series])[0].shape == (12, 10, 6)
@@ -52,7 +52,7 @@ def test_series_of_several_patients_in_one_folder_are_told_apart_by_uid(tmp_path
 @pytest.mark.parametrize("description", ["P4^Someone", "CT of LUNG1-001", "ct of lung1-001"])
 def test_a_description_that_names_the_patient_is_not_repeated(tmp_path, description):
     make_ct(tmp_path, change=lambda index, dataset: setattr(dataset, "SeriesDescription", description))
-    (series,) = find_series(tmp_path)
+    (series,) = scan_folder(tmp_path).series
     assert series.name.startswith("CT series '' (UID ...")
 
 
@@ -61,7 +61,7 @@ def test_rescale_is_applied_slice_by_slice_and_rounded(tmp_path):
         dataset.RescaleSlope, dataset.RescaleIntercept = {2: (1.5, -1000.25), 3: (2, -900)}.get(index, (1, -1024))
 
     ct = make_ct(tmp_path, change=rescale)
-    (series,) = find_series(tmp_path)
+    (series,) = scan_folder(tmp_path).series
     volume, _ = read_volume(series)
     assert np.array_equal(volume[:, :, 2], np.rint(ct.stored[2].T * 1.5 - 1000.25))
     assert np.array_equal(volume[:, :, 3], ct.stored[3].T * 2 - 900)
@@ -75,7 +75,7 @@ def test_values_beyond_int16_are_clipped_and_told(tmp_path):
         dataset.PixelData = np.full((10, 12), 60000, np.uint16).tobytes()
 
     make_ct(tmp_path, change=unsigned)
-    (series,) = find_series(tmp_path)
+    (series,) = scan_folder(tmp_path).series
     volume, _ = read_volume(series)
     assert volume.max() == 32767
     assert "720 voxels" in series.findings.warnings[0]
@@ -84,8 +84,8 @@ def test_values_beyond_int16_are_clipped_and_told(tmp_path):
 def test_an_enhanced_file_reads_as_the_classic_series(tmp_path):
     ct = make_ct(tmp_path / "classic", orientation=OBLIQUE)
     make_enhanced_ct(ct, tmp_path / "enhanced" / "all.dcm")
-    (classic,) = find_series(tmp_path / "classic")
-    (enhanced,) = find_series(tmp_path / "enhanced")
+    (classic,) = scan_folder(tmp_path / "classic").series
+    (enhanced,) = scan_folder(tmp_path / "enhanced").series
     first, second = read_volume(classic), read_volume(enhanced)
     assert np.array_equal(first[0], second[0])
     assert np.allclose(first[1], second[1], atol=1e-5)
@@ -125,7 +125,7 @@ def test_a_wrong_attribute_in_one_file_is_a_problem(tmp_path, change, text):
 
 def test_an_odd_rescale_type_is_a_warning(tmp_path):
     make_ct(tmp_path, change=lambda index, dataset: setattr(dataset, "RescaleType", "MGML"))
-    (series,) = find_series(tmp_path)
+    (series,) = scan_folder(tmp_path).series
     assert "RescaleType must be HU for a CT, found MGML" in series.findings.warnings[0]
 
 
@@ -156,7 +156,7 @@ def test_a_file_cut_within_its_header_is_reported_by_its_relative_path(tmp_path)
 def test_exact_copies_count_once_and_different_content_with_one_uid_is_a_problem(tmp_path):
     ct = make_ct(tmp_path / "a")
     shutil.copytree(tmp_path / "a", tmp_path / "b")
-    (series,) = find_series(tmp_path)
+    (series,) = scan_folder(tmp_path).series
     assert "6 file(s) are exact copies" in series.findings.warnings[0]
     assert read_volume(series)[0].shape == (12, 10, 6)
     other = dcmread(ct.files[0])
@@ -191,10 +191,10 @@ def test_a_directory_file_is_no_damage_and_a_file_without_uid_is(tmp_path):
 
 def test_a_missing_folder_or_a_file_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="does not exist: .*nowhere"):
-        find_series(tmp_path / "nowhere")
+        scan_folder(tmp_path / "nowhere")
     (tmp_path / "file").write_text("x")
     with pytest.raises(NotADirectoryError, match="this is a file"):
-        find_series(tmp_path / "file")
+        scan_folder(tmp_path / "file")
 
 
 def test_a_compressed_series_with_a_decoder_is_read(tmp_path):
@@ -203,7 +203,7 @@ def test_a_compressed_series_with_a_decoder_is_read(tmp_path):
         dataset = dcmread(path)
         dataset.compress(RLELossless, generate_instance_uid=False)
         dataset.save_as(path)
-    (series,) = find_series(tmp_path)
+    (series,) = scan_folder(tmp_path).series
     assert np.array_equal(read_volume(series)[0], ct.stored.transpose(2, 1, 0) - 1024)
 
 

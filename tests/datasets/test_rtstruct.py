@@ -3,7 +3,7 @@ import pytest
 from skimage.measure import points_in_poly
 
 from tests.datasets.dicom_factory import OBLIQUE, make_ct, make_rtstruct
-from tools.datasets.dicom_series import find_series
+from tools.datasets.dicom_files import scan_folder
 from tools.datasets.findings import Findings
 from tools.datasets.rtstruct import find_roi, referenced_series, referenced_slices, roi_names, rtstruct_mask
 
@@ -17,7 +17,7 @@ def ct(tmp_path):
 
 def mask_of(ct, contours, **options):
     dataset = make_rtstruct(ct, ct.folder.parent / "rt.dcm", {"GTV-1": contours}, **options)
-    (series,) = find_series(ct.folder)
+    (series,) = scan_folder(ct.folder).series
     findings = Findings()
     return rtstruct_mask(dataset, series, 1, findings), findings
 

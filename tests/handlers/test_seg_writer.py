@@ -12,7 +12,7 @@ from pydicom import dcmread
 from tests.datasets.dicom_factory import OBLIQUE, make_ct
 from tests.transforms.test_mask_to_seg import ours, some_mask
 from tests.transforms.test_segment_codes import SEGMENTS
-from tools.datasets.dicom_series import find_series
+from tools.datasets.dicom_files import scan_folder
 from tools.handlers.seg_writer import SegWriter
 
 
@@ -34,7 +34,7 @@ def run(folder, data, masks, segments=SEGMENTS):
 def scan(folder, name, **options):
     """A series, what an inference gives for it, and the item that names it."""
     make_ct(folder / name, patient=name, orientation=OBLIQUE, **options)
-    (series,) = find_series(folder / name)
+    (series,) = scan_folder(folder / name).series
     mask = MetaTensor(torch.as_tensor(some_mask())[None].float(), affine=torch.as_tensor(series.grid.affine_ras))
     return series, mask, {"image": str(folder / name), "patient": name, "phantom": False}
 

@@ -10,8 +10,8 @@ from pydicom import dcmread
 
 from tests.datasets.dicom_factory import OBLIQUE, make_ct, make_enhanced_ct
 from tests.transforms.test_segment_codes import SEGMENTS
+from tools.datasets.dicom_files import scan_folder
 from tools.datasets.dicom_seg import referenced_series, seg_mask, segment_names
-from tools.datasets.dicom_series import find_series
 from tools.datasets.findings import Findings
 from tools.transforms.mask_to_seg import mask_to_seg
 
@@ -70,7 +70,7 @@ def source_of(frame):
 @pytest.mark.parametrize("orientation", ORIENTATIONS.values(), ids=ORIENTATIONS)
 def test_it_reads_back_to_the_same_mask_in_any_orientation(tmp_path, orientation):
     make_ct(tmp_path / "ct", orientation=orientation)
-    (series,) = find_series(tmp_path / "ct")
+    (series,) = scan_folder(tmp_path / "ct").series
     dataset = encode(some_mask(), series)
     assert np.array_equal(ours(dataset, series), some_mask())
     assert np.array_equal(highdicoms(dataset, series), some_mask())
@@ -80,7 +80,7 @@ def test_it_reads_back_to_the_same_mask_in_any_orientation(tmp_path, orientation
 def test_every_frame_names_the_slice_that_lies_where_it_lies(tmp_path, orientation):
     ct = make_ct(tmp_path / "ct", orientation=orientation)
     places = {uid: ct.positions[index] for index, uid in enumerate(ct.uids)}
-    (series,) = find_series(tmp_path / "ct")
+    (series,) = scan_folder(tmp_path / "ct").series
     dataset = encode(some_mask(), series)
     assert referenced_series(dataset) == [ct.series]
     frames = dataset.PerFrameFunctionalGroupsSequence
@@ -93,7 +93,7 @@ def test_every_frame_names_the_slice_that_lies_where_it_lies(tmp_path, orientati
 @pytest.mark.parametrize("axes", [(0,), (1,), (2,), (0, 2)])
 def test_a_mask_with_reversed_axes_lies_where_it_lay(tmp_path, axes):
     make_ct(tmp_path / "ct", orientation=OBLIQUE)
-    (series,) = find_series(tmp_path / "ct")
+    (series,) = scan_folder(tmp_path / "ct").series
     turned, affine = some_mask(), series.grid.affine_ras.copy()
     for axis in axes:
         turned = np.flip(turned, axis)
@@ -110,7 +110,7 @@ def test_slices_in_the_order_of_neither_name_nor_number(tmp_path):
         dataset.InstanceNumber = 6 - index
 
     ct = make_ct(tmp_path / "ct", step_mm=-3.0, change=renumber)
-    (series,) = find_series(tmp_path / "ct")
+    (series,) = scan_folder(tmp_path / "ct").series
     assert series.slices[0].sop_uid == ct.uids[-1]
     dataset = encode(some_mask(), series)
     assert np.array_equal(ours(dataset, series), some_mask())
@@ -119,7 +119,7 @@ def test_slices_in_the_order_of_neither_name_nor_number(tmp_path):
 
 def test_a_gantry_tilt(tmp_path):
     make_ct(tmp_path / "ct", lean=(0, 0.8, 0))
-    (series,) = find_series(tmp_path / "ct")
+    (series,) = scan_folder(tmp_path / "ct").series
     dataset = encode(some_mask(), series)
     assert np.array_equal(ours(dataset, series), some_mask())
     assert np.array_equal(highdicoms(dataset, series), some_mask())
@@ -131,7 +131,7 @@ def test_a_multi_frame_scan_is_referred_to_by_frame(tmp_path):
     dataset = dcmread(tmp_path / "ct" / "all.dcm")
     dataset.FrameOfReferenceUID = ct.frame
     dataset.save_as(tmp_path / "ct" / "all.dcm")
-    (series,) = find_series(tmp_path / "ct")
+    (series,) = scan_folder(tmp_path / "ct").series
     seg = encode(some_mask(), series)
     assert np.array_equal(ours(seg, series), some_mask())
     for frame in seg.PerFrameFunctionalGroupsSequence:
@@ -144,7 +144,7 @@ def test_a_multi_frame_scan_is_referred_to_by_frame(tmp_path):
 @pytest.mark.parametrize("seen", [(), (1, 3)], ids=["nothing", "two of three labels"])
 def test_a_label_that_was_not_found_is_still_described(tmp_path, seen):
     make_ct(tmp_path / "ct")
-    (series,) = find_series(tmp_path / "ct")
+    (series,) = scan_folder(tmp_path / "ct").series
     mask = np.where(np.isin(some_mask(), seen), some_mask(), 0)
     dataset = encode(mask, series)
     assert segment_names(dataset) == {1: "lobe 1", 2: "lobe 2", 3: "lobe 3"}
@@ -155,7 +155,7 @@ def test_a_label_that_was_not_found_is_still_described(tmp_path, seen):
 
 def test_what_the_standard_asks_for_is_there(tmp_path):
     ct = make_ct(tmp_path / "ct")
-    (series,) = find_series(tmp_path / "ct")
+    (series,) = scan_folder(tmp_path / "ct").series
     dataset = encode(some_mask(), series)
     for keyword in (
         "PatientName PatientID PatientBirthDate PatientSex StudyInstanceUID StudyDate StudyTime StudyID "
@@ -187,7 +187,7 @@ def test_the_patient_comes_from_the_scan_and_stays_out_of_the_messages(tmp_path,
         dataset.PatientIdentityRemoved = "YES"
 
     make_ct(tmp_path / "ct", change=name)
-    (series,) = find_series(tmp_path / "ct")
+    (series,) = scan_folder(tmp_path / "ct").series
     segments = [{**item, "name": f"Läppchen λ {item['label']}"} for item in SEGMENTS]
     with warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter("always")
@@ -207,7 +207,7 @@ def test_values_that_are_none_of_their_kind_are_left_out(tmp_path):
             dataset.PatientBirthDate, dataset.StudyTime = "unknown", "noon"
 
     make_ct(tmp_path / "ct", change=garble)
-    (series,) = find_series(tmp_path / "ct")
+    (series,) = scan_folder(tmp_path / "ct").series
     dataset = encode(some_mask(), series)
     assert not any((dataset.PatientSex, dataset.PatientBirthDate, dataset.StudyTime))
 
@@ -217,14 +217,14 @@ def test_orientations_that_differ_by_rounding_are_one(tmp_path):
         dataset.ImageOrientationPatient = [1, 0, 0, 0, 1, 1e-5 * index]
 
     make_ct(tmp_path / "ct", change=nudge)
-    (series,) = find_series(tmp_path / "ct")
+    (series,) = scan_folder(tmp_path / "ct").series
     assert np.array_equal(ours(encode(some_mask(), series), series), some_mask())
 
 
 @pytest.mark.parametrize("shift", [(0.1, 0, 0), (0, 0, 0.5), (0, 0, 1)])
 def test_a_mask_that_lies_elsewhere_is_refused(tmp_path, shift):
     make_ct(tmp_path / "ct", orientation=OBLIQUE)
-    (series,) = find_series(tmp_path / "ct")
+    (series,) = scan_folder(tmp_path / "ct").series
     affine = series.grid.affine_ras.copy()
     affine[:3, 3] += affine[:3, :3] @ shift
     with pytest.raises(ValueError, match=f"a corner is {max(shift):.2f} voxels away"):
@@ -233,7 +233,7 @@ def test_a_mask_that_lies_elsewhere_is_refused(tmp_path, shift):
 
 def test_another_shape_or_label_is_refused(tmp_path):
     make_ct(tmp_path / "ct")
-    (series,) = find_series(tmp_path / "ct")
+    (series,) = scan_folder(tmp_path / "ct").series
     with pytest.raises(ValueError, match=r"the shape of its series, \(12, 10, 6\), found \(12, 10, 5\)"):
         encode(some_mask()[:, :, 1:], series)
     with pytest.raises(ValueError, match=r"the mask holds \[2, 3\], which 'segments' of metadata.json does not"):
@@ -242,6 +242,6 @@ def test_another_shape_or_label_is_refused(tmp_path):
 
 def test_a_scan_without_a_frame_of_reference_is_refused(tmp_path):
     make_ct(tmp_path / "ct", change=lambda index, dataset: delattr(dataset, "FrameOfReferenceUID"))
-    (series,) = find_series(tmp_path / "ct")
+    (series,) = scan_folder(tmp_path / "ct").series
     with pytest.raises(ValueError, match="must have a FrameOfReferenceUID"):
         encode(some_mask(), series)

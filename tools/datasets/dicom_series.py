@@ -51,17 +51,6 @@ class Series:
         return list(dict.fromkeys(item.path for item in self.slices))
 
 
-def find_series(folder: Path | str) -> list[Series]:
-    """All image series below a folder, checked, in the order of their UIDs.
-
-    Raises:
-        FileNotFoundError, NotADirectoryError: ``folder`` is no folder.
-    """
-    from .dicom_files import scan_folder
-
-    return scan_folder(Path(folder)).series
-
-
 def read_volume(series: Series) -> tuple[np.ndarray, np.ndarray]:
     """Read a series in Hounsfield units.
 
