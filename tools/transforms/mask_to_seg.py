@@ -57,22 +57,29 @@ def mask_to_seg(
         ValueError: the mask does not lie on the grid of the series, holds a label that is not in ``segments``, or the
             series lacks what a SEG must copy from it.
     """
-    import highdicom
-
     unknown = sorted(set(np.unique(mask).tolist()) - {0, *(segment["label"] for segment in segments)})
     if unknown:
         raise ValueError(f"the mask holds {unknown}, which 'segments' of metadata.json does not describe: add them")
     planes = on_grid(mask, affine, series.grid).transpose(2, 1, 0)
     # the order of the frames in a multi-frame file; files of one slice are in the order of the slices already
     order = np.argsort([item.frame or 0 for item in series.slices], kind="stable")
-    sources = _sources(series)
+    pixels = np.ascontiguousarray(planes[order], dtype=np.uint8)
+    return _encode(pixels, _sources(series), segments, name, version)
+
+
+def _encode(
+    pixels: np.ndarray, sources: list[Dataset], segments: Sequence[Mapping[str, Any]], name: str, version: str
+) -> Segmentation:
+    """Make the SEG of labels (frame, row, column), uint8, in the order of the frames of the sources."""
+    import highdicom
+
     # highdicom and pydicom quote names and dates of the patient in their warnings
     logging.getLogger("highdicom").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return highdicom.seg.Segmentation(
             source_images=sources,
-            pixel_array=np.ascontiguousarray(planes[order], dtype=np.uint8),
+            pixel_array=pixels,
             segmentation_type=highdicom.seg.SegmentationTypeValues.BINARY,
             segment_descriptions=describe(segments, name, version),
             series_instance_uid=highdicom.UID(),
