@@ -2,6 +2,9 @@
 
 import hashlib
 import json
+import signal
+import subprocess
+import sys
 import urllib.request
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,7 +13,7 @@ import pytest
 from monai.bundle import download, get_all_bundles_list, get_bundle_info, get_bundle_versions, scripts
 
 from tests.bundle.small_collection import everything, small_collection
-from tests.bundle.tiny_bundle import NAME, edit
+from tests.bundle.tiny_bundle import NAME, REPOSITORY, edit
 from tools.bundle.change import make_version
 from tools.bundle.checks.download import server
 from tools.bundle.new import new_bundle
@@ -153,3 +156,49 @@ def test_zips_of_another_release_are_not_mixed_in(root, bundle, tmp_path):
     with pytest.raises(ValueError, match="holds zips of another release, aura_v3_v0.0.9.zip; remove them"):
         release(root, [bundle], tmp_path, URL)
     assert not (tmp_path / "SHA256SUMS").exists()
+
+
+IN_THE_MIDDLE = """
+import os, signal, sys
+from pathlib import Path
+from tools.bundle.release import draft_folder
+
+with draft_folder(Path(sys.argv[1])) as draft:
+    (draft / "aura_v3_v0.1.0.zip").write_bytes(b"half")
+    print("begun", flush=True)
+    sys.stdin.read()
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.fixture
+def other_release(tmp_path):
+    """A process in the middle of a release to ``tmp_path/dist``; it kills itself when its standard input ends."""
+    command = [sys.executable, "-c", IN_THE_MIDDLE, str(tmp_path / "dist")]
+    with subprocess.Popen(command, cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "begun\n"
+        yield process
+        process.kill()
+
+
+def test_what_a_killed_release_left_is_cleared_and_a_running_one_is_left_alone(root, bundle, other_release, tmp_path):
+    dist = tmp_path / "dist"
+    before = everything(dist)
+    with pytest.raises(RuntimeError, match="is in use by process .* set another --output"):
+        release(root, [bundle], dist, URL)
+    assert everything(dist) == before
+    other_release.stdin.close()
+    assert other_release.wait() == -signal.SIGKILL
+    assert len(list(dist.glob(".release-*/*.zip"))) == 1
+    written = release(root, [bundle], dist, URL)
+    assert sorted(dist.iterdir()) == written
+
+
+def test_a_release_that_fails_leaves_nothing(root, bundle, tmp_path, monkeypatch):
+    def fail(*_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr("tools.bundle.release.release_notes", fail)  # the last thing made
+    with pytest.raises(OSError, match="disk full"):
+        release(root, [bundle], tmp_path / "dist", URL)
+    assert not list((tmp_path / "dist").iterdir())

@@ -2,11 +2,14 @@
 
 import json
 import os
-from collections.abc import Sequence
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 
+from ..handlers.run_lock import RunLock
 from .metadata_file import read_metadata
 from .pack import pack
 from .release_notes import release_notes
@@ -15,6 +18,7 @@ from .weights import file_hash
 
 MODEL_INFO = "model_info.json"
 SUMS = "SHA256SUMS"
+DRAFT = ".release-"
 NOTES = "RELEASE_NOTES.md"
 
 
@@ -33,6 +37,7 @@ def release(root: Path, bundles: Sequence[Path], output: Path, base_url: str = "
     Raises:
         ValueError: when a bundle is out of step with its version, the address is no web address, or ``output`` holds
             a zip that is not of this release.
+        RuntimeError: when another process is releasing to ``output``.
     """
     if base_url and not (urlsplit(base_url).scheme in ("http", "https") and urlsplit(base_url).netloc):
         raise ValueError(
@@ -41,9 +46,7 @@ def release(root: Path, bundles: Sequence[Path], output: Path, base_url: str = "
         )
     check_sync(root, bundles)
     refuse_others(output, bundles)
-    output.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=output, prefix=".release-") as folder:
-        draft = Path(folder)
+    with draft_folder(output) as draft:
         archives = {bundle: pack(bundle, draft) for bundle in bundles}
         info = {file.stem: entry(file, base_url) for file in archives.values()}
         (draft / MODEL_INFO).write_text(json.dumps(info, indent=4) + "\n", encoding="utf-8")
@@ -53,6 +56,26 @@ def release(root: Path, bundles: Sequence[Path], output: Path, base_url: str = "
         for file in draft.iterdir():
             os.replace(file, output / file.name)
     return [output / name for name in sorted([*(file.name for file in archives.values()), MODEL_INFO, NOTES, SUMS])]
+
+
+@contextmanager
+def draft_folder(output: Path) -> Iterator[Path]:
+    """Give a folder inside ``output`` that is removed when the block ends, by an error as well; make ``output``.
+
+    Only one process at a time gets one, so that folders of others are those of killed runs; they are removed first.
+
+    Raises:
+        RuntimeError: when another process is releasing to ``output``.
+    """
+    lock = RunLock(output, option="--output")
+    lock.acquire()
+    try:
+        for left in output.glob(f"{DRAFT}*/"):
+            shutil.rmtree(left)
+        with TemporaryDirectory(dir=output, prefix=DRAFT) as folder:
+            yield Path(folder)
+    finally:
+        lock.release()
 
 
 def archive_name(bundle: Path) -> str:

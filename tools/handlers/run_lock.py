@@ -17,13 +17,15 @@ class RunLock:
 
     Args:
         folder: the run's output folder.
+        option: what a user sets to write to another folder.
 
     Raises:
         RuntimeError: at the start, when another process holds it.
     """
 
-    def __init__(self, folder: str | Path) -> None:
+    def __init__(self, folder: str | Path, option: str = "output_dir") -> None:
         self.path = Path(folder) / "run.lock"
+        self.option = option
         self.held = False
 
     def attach(self, engine: Engine) -> None:
@@ -108,7 +110,7 @@ class RunLock:
         if here and (_begun(pid) is None or _begun(pid) != owner.get("begun") or pid == os.getpid()):
             return
         raise RuntimeError(
-            f"{self.path.parent} is in use by process {pid} on {host}. Wait for it, set another output_dir, "
+            f"{self.path.parent} is in use by process {pid} on {host}. Wait for it, set another {self.option}, "
             f"or delete {self.path} if that process is no more."
         )
 
