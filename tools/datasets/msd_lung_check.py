@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from ..transforms.grid_distance import SAME_GRID_MM, grid_distance_mm
+from ..transforms.grid_distance import SAME_GRID_MM, grid_distance
 from .findings import Findings, some
 from .msd_lung_folder import MsdCase
 from .nifti_pass import NiftiFacts, read_facts
@@ -96,7 +96,7 @@ def _check_pair(image: NiftiFacts, label: NiftiFacts, findings: Findings) -> Non
             "drawn on this image"
         )
         return
-    apart = grid_distance_mm(image.affine, label.affine, image.shape)
+    apart = grid_distance(image.affine, label.affine, image.shape)
     if apart > SAME_GRID_MM:
         findings.problem(
             f"image and label must lie on one grid, but their affines place a corner {apart:.2f} mm apart; save the "

@@ -10,7 +10,7 @@ from monai.config import KeysCollection
 from monai.data import MetaTensor
 from monai.transforms import MapTransform
 
-from .grid_distance import SAME_GRID_MM, grid_distance_mm
+from .grid_distance import SAME_GRID_MM, grid_distance
 
 logger = logging.getLogger(__name__)
 
@@ -102,7 +102,7 @@ def _grid_problems(key: str, volume: torch.Tensor, label: torch.Tensor) -> list[
         ]
     if not (isinstance(volume, MetaTensor) and isinstance(label, MetaTensor)):
         return []
-    distance = grid_distance_mm(volume.affine.cpu(), label.affine.cpu(), volume.shape[1:])
+    distance = grid_distance(volume.affine.cpu(), label.affine.cpu(), volume.shape[1:])
     if distance <= SAME_GRID_MM:
         return []
     return [

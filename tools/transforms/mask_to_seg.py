@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .grid_distance import grid_distance
 from .segment_codes import describe
 
 if TYPE_CHECKING:
@@ -110,9 +111,7 @@ def on_grid(mask: np.ndarray, affine: np.ndarray, grid: Grid) -> np.ndarray:
     turned = apply_orientation(mask, turns)
     if turned.shape != grid.shape:
         raise ValueError(f"the mask must have the shape of its series, {grid.shape}, found {turned.shape}")
-    corners = np.array(np.meshgrid(*[(0, length - 1) for length in grid.shape], indexing="ij")).reshape(3, -1)
-    corners = np.vstack([corners, np.ones(corners.shape[1])])
-    off = float(np.abs((to_grid @ inv_ornt_aff(turns, mask.shape) - np.eye(4)) @ corners).max())
+    off = grid_distance(to_grid @ inv_ornt_aff(turns, mask.shape), np.eye(4), grid.shape)
     if not off <= GRID_TOLERANCE:
         raise ValueError(f"the mask must lie on the grid of its series, a corner is {off:.2f} voxels away from it")
     return turned
