@@ -22,8 +22,8 @@ def test_the_seg_equals_the_mask(bundle, raw_phantom, tmp_path):
     folder = Path(ensure_tuple(scan["image"])[0])
     folder = folder if folder.is_dir() else folder.parent
     masks = tmp_path / "masks"
-    run(bundle, "inference", tmp_path, dataset_dir=str(folder), output_dir=str(masks), load_pretrain=False,
-        dicom_seg="true", threshold=0.5)  # fmt: skip
+    options = {"dataset_dir": str(folder), "output_dir": str(masks), "load_pretrain": False}
+    run(bundle, "inference", tmp_path, **options, dicom_seg="true", threshold=0.5)
     case = masks / "PHANTOM-002"
     assert sorted(path.name for path in case.iterdir()) == ["PHANTOM-002_seg.dcm", "PHANTOM-002_seg.nii.gz"]
     nifti, dataset = nibabel.load(case / "PHANTOM-002_seg.nii.gz"), dcmread(case / "PHANTOM-002_seg.dcm")
@@ -37,6 +37,10 @@ def test_the_seg_equals_the_mask(bundle, raw_phantom, tmp_path):
     algorithm = dataset.SegmentSequence[0].SegmentationAlgorithmIdentificationSequence[0]
     assert (algorithm.AlgorithmName, algorithm.AlgorithmVersion) == (facts["name"], facts["version"])
     assert [item.SegmentLabel for item in dataset.SegmentSequence] == [item["name"] for item in facts["segments"]]
+
+    run(bundle, "inference", tmp_path, **options, threshold=0.4)
+    assert not (case / "PHANTOM-002_seg.dcm").exists()  # it was that of the mask before this one
+    assert (case / "PHANTOM-002_seg.nii.gz").is_file()
 
 
 def test_scans_in_nifti_are_refused_at_once(bundle, phantom, tmp_path):
