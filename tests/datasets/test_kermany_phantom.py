@@ -1,6 +1,5 @@
 """The raw form of the X-ray phantom, and that its images hold what they say."""
 
-import hashlib
 from collections import Counter
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.datasets.file_digests import digests
 from tools.datasets.kermany_names import read_name
 from tools.datasets.kermany_phantom import write_phantom
 from tools.datasets.xray_phantom import EASY, phantom_xray
@@ -16,11 +16,6 @@ from tools.datasets.xray_phantom import EASY, phantom_xray
 @pytest.fixture(scope="module")
 def raw(tmp_path_factory) -> Path:
     return write_phantom(tmp_path_factory.mktemp("xray") / "raw", patients=6, seed=2)
-
-
-def digests(folder: Path) -> dict[str, str]:
-    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
-    return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
 def test_layout_and_names_are_those_of_the_release(raw):

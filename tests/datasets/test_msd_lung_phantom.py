@@ -7,7 +7,7 @@ import nibabel
 import numpy as np
 import pytest
 
-from tests.datasets.test_nsclc_phantom import digests
+from tests.datasets.file_digests import digests
 from tools.datasets import msd_lung_phantom
 from tools.datasets.msd_lung_phantom import write_phantom
 from tools.datasets.phantom_grades import EASY

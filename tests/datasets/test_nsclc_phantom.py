@@ -1,6 +1,5 @@
 """The raw DICOM set: layout, geometry read back independently, determinism, and errors."""
 
-import hashlib
 import logging
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import pydicom
 import pytest
 from skimage.draw import polygon2mask
 
+from tests.datasets.file_digests import digests
 from tools.datasets import nsclc_phantom
 from tools.datasets.nsclc_phantom import write_phantom
 from tools.datasets.phantom_grades import EASY
@@ -40,11 +40,6 @@ def normal(ds: pydicom.Dataset) -> np.ndarray:
 def outline(folder: Path, pattern: str) -> pydicom.Dataset:
     (path,) = folder.glob(f"*/{pattern}/1-1.dcm")
     return pydicom.dcmread(path)
-
-
-def digests(folder: Path) -> dict[str, str]:
-    files = (path for path in folder.rglob("*") if path.is_file())
-    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
 def rasterise(ct: list[pydicom.Dataset], structures: pydicom.Dataset, name: str) -> np.ndarray:
