@@ -4,20 +4,11 @@ import pytest
 import torch
 from torch import nn
 
+from tests.networks.small_aura import SMALL
 from tools.layers.attention_gate import AttentionGate
 from tools.losses.aura_vae_loss import AuraVAELoss, kl_divergence
 from tools.networks.aura_vae import AuraVAE
 from tools.networks.aura_vit import AuraViT
-
-SMALL = {
-    "img_size": 32,
-    "patch_size": 8,
-    "hidden_size": 16,
-    "mlp_dim": 24,
-    "num_layers": 4,
-    "num_heads": 2,
-    "decoder_channels": (12, 8, 6, 4),
-}
 
 
 @pytest.fixture

@@ -4,13 +4,12 @@ import pytest
 import torch
 from torch import nn
 
+from tests.networks.small_aura import NARROW
 from tools.layers.aspp import AtrousConv
 from tools.layers.attention_gate import AttentionGate
 from tools.networks.aura_decoder import AuraDecoder, stage_strides
 from tools.networks.aura_vit import AuraViT, even_layers
 from tools.networks.vit_encoder import ViTEncoder
-
-SMALL = {"hidden_size": 16, "mlp_dim": 24, "num_layers": 4, "num_heads": 2, "decoder_channels": (12, 8, 6, 4)}
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +50,7 @@ class TestDefaultNumbers:
 
 
 def test_starts_near_zero_so_that_every_class_is_undecided():
-    network = AuraViT(img_size=32, patch_size=8, **SMALL).eval()
+    network = AuraViT(img_size=32, patch_size=8, **NARROW).eval()
     logits = network(torch.randn(2, 1, 32, 32))
     assert logits.abs().max() < 0.1
     assert not network.decoder.out.bias.any()
@@ -112,7 +111,7 @@ def test_strides_lead_from_the_tokens_to_the_image(patch, stages, strides):
 @pytest.mark.parametrize("patch_size", [4, 8, 16, 32, (16, 8)])
 @pytest.mark.parametrize("img_size", [32, (64, 32)])
 def test_any_size_divisible_by_the_patch(img_size, patch_size):
-    network = AuraViT(img_size=img_size, patch_size=patch_size, **SMALL).eval()
+    network = AuraViT(img_size=img_size, patch_size=patch_size, **NARROW).eval()
     size = (img_size, img_size) if isinstance(img_size, int) else img_size
     assert network(torch.rand(1, 1, *size)).shape == (1, 1, *size)
 
@@ -127,11 +126,11 @@ class TestRefusals:
     @pytest.mark.parametrize(("patch", "nearest"), [(12, "8, 8"), (64, "32, 32"), (1, "4, 4")])
     def test_a_patch_that_is_no_power_of_two_in_range(self, patch, nearest):
         with pytest.raises(ValueError, match=rf"one of \(4, 8, 16, 32\).*got \({patch}, {patch}\). Try \({nearest}\)"):
-            AuraViT(img_size=192, patch_size=patch, **SMALL)
+            AuraViT(img_size=192, patch_size=patch, **NARROW)
 
     def test_taps_and_stages_of_different_number(self):
         with pytest.raises(ValueError, match=r"equally long, got \(2, 4\) and \(12, 8, 6, 4\)"):
-            AuraViT(img_size=32, layers_to_skip=(2, 4), **SMALL)
+            AuraViT(img_size=32, layers_to_skip=(2, 4), **NARROW)
 
     @pytest.mark.parametrize("taps", [(1, 2, 3), (3, 2, 4), (0, 2, 4), (2, 2, 4), ()])
     def test_taps_that_leave_layers_unused_or_do_not_rise(self, taps):
@@ -153,7 +152,7 @@ def test_taps_scale_with_the_depth(layers, taps):
 @pytest.mark.parametrize("sizes", [(32, 64), (64, (32, 96))])
 def test_weights_load_into_another_image_size(sizes):
     torch.manual_seed(0)
-    one, two = (AuraViT(img_size=size, patch_size=8, **SMALL) for size in sizes)
+    one, two = (AuraViT(img_size=size, patch_size=8, **NARROW) for size in sizes)
     assert set(one.state_dict()) == set(two.state_dict())
     two.load_state_dict(one.state_dict())
     for (name, mine), other in zip(one.named_parameters(), two.parameters(), strict=True):
@@ -169,6 +168,6 @@ def test_forward_never_waits_for_a_value():
             assert func.overloadpacket.__name__ not in ("_local_scalar_dense", "nonzero", "equal")
             return func(*args, **(kwargs or {}))
 
-    network = AuraViT(img_size=32, patch_size=8, **SMALL).train()
+    network = AuraViT(img_size=32, patch_size=8, **NARROW).train()
     with NoValues():
         network(torch.full((1, 1, 32, 32), torch.nan)).sum().backward()

@@ -6,16 +6,15 @@ import pytest
 import torch
 from torch import nn
 
+from tests.networks.small_aura import NARROW
 from tools.networks.aura_vit import AuraViT
 from tools.networks.fold_batch_norm import fold_batch_norm
-
-SMALL = {"hidden_size": 16, "mlp_dim": 24, "num_layers": 4, "num_heads": 2, "decoder_channels": (12, 8, 6, 4)}
 
 
 def lived_in(spatial_dims: int) -> AuraViT:
     """A network whose norms have statistics and weights of their own."""
     torch.manual_seed(0)
-    network = AuraViT(spatial_dims, img_size=(32, 16, 16)[:spatial_dims], patch_size=8, **SMALL)
+    network = AuraViT(spatial_dims, img_size=(32, 16, 16)[:spatial_dims], patch_size=8, **NARROW)
     for norm in network.modules():
         if isinstance(norm, nn.BatchNorm2d | nn.BatchNorm3d):
             nn.init.uniform_(norm.weight, 0.5, 1.5)

@@ -6,19 +6,11 @@ import inspect
 import pytest
 import torch
 
+from tests.networks.small_aura import SMALL
 from tools.networks.attention_unet import AttentionUNet
 from tools.networks.aura_vae import AuraVAE
 from tools.networks.aura_vit import AuraViT
 
-SMALL = {
-    "img_size": 32,
-    "patch_size": 8,
-    "hidden_size": 16,
-    "mlp_dim": 24,
-    "num_layers": 4,
-    "num_heads": 2,
-    "decoder_channels": (12, 8, 6, 4),
-}
 LEVELS = (6, 8, 10, 12, 12)
 NETWORKS = [
     pytest.param(AuraViT, {**SMALL, "spatial_dims": 2}, id="AuraViT-2d"),
