@@ -11,25 +11,12 @@ import pytest
 from tests.bundle.broken_bundle import append, broken_zip, edit, record, settle, zipped
 from tests.bundle.tiny_bundle import NAME
 from tools.bundle.pack import pack
-from tools.bundle.verify import CHECKS, verify, workshop
+from tools.bundle.verify import CHECKS, verify
 
 NETWORK = "networks/aura_vit.py"
 # what these find depends on nothing but the vendored code, inference.json and these facts
 FACTS = ("dataset", "network_data_format", "required_packages_version", "verification", "version")
 OF_THE_NETWORK = {"torchscript", "onnx", "export", "load", "versions", "places", "facts", "network"}
-
-
-@pytest.fixture(scope="module")
-def shop():
-    """Clean processes and phantoms for all tests of this file."""
-    with workshop() as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def whole(collection_in_step, tmp_path_factory) -> Path:
-    """The zip of an unbroken bundle."""
-    return pack(collection_in_step / "bundles" / NAME, tmp_path_factory.mktemp("whole"))
 
 
 def of_the_network(archive: Path) -> dict[str, object]:

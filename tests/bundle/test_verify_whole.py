@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from pathlib import Path
 
 import pytest
 import torch
@@ -11,23 +10,9 @@ from torch import nn
 from tests.bundle.broken_bundle import broken_zip, edit
 from tests.bundle.tiny_bundle import NAME
 from tools.bundle.checks.metadata import SCHEMA
-from tools.bundle.pack import pack
 from tools.bundle.probes.make_weights import spread
 from tools.bundle.unpack import unpack
-from tools.bundle.verify import CHECKS, verify, workshop
-
-
-@pytest.fixture(scope="module")
-def shop():
-    """Clean processes and phantoms for all tests of this file."""
-    with workshop() as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def whole(collection_in_step, tmp_path_factory) -> Path:
-    """The zip of an unbroken bundle."""
-    return pack(collection_in_step / "bundles" / NAME, tmp_path_factory.mktemp("whole"))
+from tools.bundle.verify import CHECKS, verify
 
 
 @pytest.mark.slow

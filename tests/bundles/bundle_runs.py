@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import monai.bundle
+import pytest
 from monai.bundle import ConfigWorkflow
 
+from tools.bundle.start import root_cause
 from tools.bundle.task import classifies
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -46,6 +48,15 @@ def quick(bundle: str) -> dict[str, Any]:
 def run(bundle: str, workflow: str, out: Path, **overrides: Any) -> None:
     options = {**folders(bundle, out), **(quick(bundle) if workflow == "train" else {}), **overrides}
     monai.bundle.run(config_file=config_files(bundle, workflow), **options)
+
+
+def failure(bundle: str, workflow: str, out: Path, **overrides: Any) -> str:
+    """The text that a user finds in the last line of a run that must fail."""
+    try:
+        run(bundle, workflow, out, **overrides)
+    except (RuntimeError, ValueError, OSError) as error:
+        return " ".join(str(root_cause(error)).split())
+    pytest.fail("the run was accepted")
 
 
 def build(bundle: str, workflow: str, out: Path, **overrides: Any) -> ConfigWorkflow:

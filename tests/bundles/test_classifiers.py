@@ -9,8 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from tests.bundles.bundle_runs import CLASSIFIERS, configs, run
-from tools.bundle.start import root_cause
+from tests.bundles.bundle_runs import CLASSIFIERS, configs, failure, run
 from tools.datasets.datalist import read_datalist
 
 
@@ -25,15 +24,6 @@ def trained(request, xrays, tmp_path_factory):
 def table(folder) -> list[dict[str, str]]:
     with open(folder / "predictions.csv", encoding="utf-8") as file:
         return list(csv.DictReader(file))
-
-
-def failure(bundle, workflow, out, **overrides) -> str:
-    """The text that a user finds in the last line."""
-    try:
-        run(bundle, workflow, out, **overrides)
-    except (RuntimeError, ValueError, OSError) as error:
-        return " ".join(str(root_cause(error)).split())
-    pytest.fail("the run was accepted")
 
 
 def test_training_leaves_weights_a_temperature_and_a_report(trained, xrays):

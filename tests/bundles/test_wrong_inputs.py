@@ -7,20 +7,10 @@ import nibabel
 import numpy as np
 import pytest
 
-from tests.bundles.bundle_runs import SEGMENTERS, run
-from tools.bundle.start import root_cause
+from tests.bundles.bundle_runs import SEGMENTERS, failure, run
 from tools.datasets.datalist import read_datalist
 
 pytestmark = pytest.mark.parametrize("bundle", SEGMENTERS)
-
-
-def failure(bundle, workflow, out, **overrides) -> str:
-    """The text that a user finds in the last line."""
-    try:
-        run(bundle, workflow, out, **overrides)
-    except (RuntimeError, ValueError, OSError) as error:
-        return " ".join(str(root_cause(error)).split())
-    pytest.fail("the run was accepted")
 
 
 def copy_of(phantom, folder):

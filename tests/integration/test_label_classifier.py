@@ -28,14 +28,6 @@ ANSWERED = 8
 
 
 @pytest.fixture(scope="module")
-def python() -> str:
-    path = os.environ.get("LABEL_PYTHON")
-    if not path:
-        pytest.fail("LABEL_PYTHON must name the Python of an environment with MONAI Label: run `make label-test`")
-    return path
-
-
-@pytest.fixture(scope="module")
 def bundle(tmp_path_factory) -> Path:
     """The bundle with the demo's small network and random weights that are far from undecided."""
     folder = tmp_path_factory.mktemp("bundles") / MODEL

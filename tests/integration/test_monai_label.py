@@ -4,7 +4,6 @@
 """
 
 import json
-import os
 import shutil
 import time
 from collections.abc import Callable
@@ -30,14 +29,6 @@ MODEL = "aura_v3"
 LABEL = "gross tumour volume"
 # share of voxels that may differ: the server's packages and its network, which is not folded, round in other places
 UNDECIDED = 1e-3
-
-
-@pytest.fixture(scope="module")
-def python() -> str:
-    path = os.environ.get("LABEL_PYTHON")
-    if not path:
-        pytest.fail("LABEL_PYTHON must name the Python of an environment with MONAI Label: run `make label-test`")
-    return path
 
 
 @pytest.fixture(scope="module")
