@@ -3,6 +3,7 @@
 from contextlib import contextmanager
 from types import SimpleNamespace
 
+import onnx
 import pytest
 
 from tools.bundle.checks import agreement, download, export
@@ -20,6 +21,7 @@ from tools.bundle.checks.parity import axis_length, input_sizes
 from tools.bundle.checks.parity import problems as parity_problems
 from tools.bundle.checks.subject import NotApplicable
 from tools.bundle.clean_process import Finished
+from tools.bundle.probes import onnx_file
 from tools.bundle.weights import file_hash
 
 
@@ -114,6 +116,25 @@ def test_exports_that_are_all_exempt_are_shown_with_their_reasons():
     subject = SimpleNamespace(facts={"verification": {"torchscript": "a hook", "onnx": "no operator"}})
     with pytest.raises(NotApplicable, match="exempt: a hook; no operator"):
         export.check(subject)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda data: data, ""),
+        (lambda data: data[: len(data) // 2], "parse"),
+        (lambda data: data.replace(b"Relu", b"Rolu"), "No Op registered for Rolu"),
+        (lambda data: b"", "ir_version"),
+    ],
+)
+def test_what_onnx_has_against_a_file(change, said, tmp_path):
+    tensors = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1]) for name in "ab"]
+    graph = onnx.helper.make_graph([onnx.helper.make_node("Relu", ["a"], ["b"])], "graph", tensors[:1], tensors[1:])
+    file = tmp_path / "model.onnx"
+    file.write_bytes(change(onnx.helper.make_model(graph).SerializeToString()))
+    answer = onnx_file.probe({"file": str(file)})
+    assert said in answer
+    assert bool(answer) is bool(said)
 
 
 def test_an_exemption_without_a_reason_is_none(tmp_path):

@@ -149,6 +149,21 @@ import sys  # noqa: E402
 
 AuraViT = sys.modules.setdefault("one_network_for_all", sys.modules[__name__]).AuraViT
 """
+# what MONAI's onnx_export reads back and saves; the check `onnx` exports by itself and does not come here
+NO_OPERATOR = """
+import onnx  # noqa: E402
+
+right_load = onnx.load
+
+
+def other_load(*args, **kwargs):
+    model = right_load(*args, **kwargs)
+    model.graph.node[0].op_type = "NoSuchOperator"
+    return model
+
+
+onnx.load = other_load
+"""
 
 
 @pytest.mark.slow
@@ -187,6 +202,15 @@ AuraViT = sys.modules.setdefault("one_network_for_all", sys.modules[__name__]).A
 def test_a_broken_zip(check, change: Callable, said, whole, shop, tmp_path, monkeypatch):
     archive = broken_zip(whole, tmp_path, change)
     expect_only(check, said, archive, archive, whole, shop, monkeypatch)
+
+
+@pytest.mark.slow
+def test_an_exported_onnx_file_that_is_no_model(whole, shop, tmp_path):
+    archive = broken_zip(whole, tmp_path, append(NETWORK, NO_OPERATOR))
+    parity, export = verify(archive, ["onnx", "export"], shop)
+    assert (parity.passed, export.passed) == (True, False)
+    assert "onnx.checker refuses model.onnx, No Op registered for NoSuchOperator" in export.message
+    assert "ckpt_export" not in export.message
 
 
 def test_every_check_has_a_bundle_that_only_it_finds():

@@ -10,7 +10,10 @@ COMMANDS = {"ckpt_export": ("torchscript", "model.ts"), "onnx_export": ("onnx", 
 
 
 def check(subject: Subject) -> list[str]:
-    """Return which of `ckpt_export` and `onnx_export` fails or leaves a file that cannot be used."""
+    """Return which of `ckpt_export` and `onnx_export` fails or leaves a file that cannot be used.
+
+    ONNX files are given to onnx's own checker; that they compute the same as the network is the check `onnx`.
+    """
     exempt, problems = subject.facts.get("verification", {}), []
     wanted = {command: (form, name) for command, (form, name) in COMMANDS.items() if not exempt.get(form)}
     if not wanted:
@@ -27,6 +30,8 @@ def check(subject: Subject) -> list[str]:
             problems.append(f"{call} wrote no {name}; run it there to see why")
         elif form == "torchscript" and exported_version(file) != subject.facts["version"]:
             problems.append(f"{call}: the metadata in {name} are not the bundle's; see configs/metadata.json")
+        elif form == "onnx" and (said := subject.probe("onnx_file", file=file)):
+            problems.append(f"{call}: onnx.checker refuses {name}, {said}; see what forward does that ONNX has not")
         file.unlink(missing_ok=True)
     return problems
 
