@@ -84,12 +84,11 @@ def test_a_scan_without_a_name_is_named_by_its_file(tmp_path):
 def test_rank_0_writes_for_all(tmp_path, monkeypatch, rank):
     writer = OverlayWriter(tmp_path)
     monkeypatch.setattr("ignite.distributed.get_rank", lambda: rank)
-    monkeypatch.setattr("ignite.distributed.get_world_size", lambda: 2)
 
-    def gather(into, mine):
-        into[:] = [mine, ([replace(writer.pictures[0], patient="elsewhere")], 1)]
+    def gather(mine):
+        return [mine, ([replace(writer.pictures[0], patient="elsewhere")], 1)]
 
-    monkeypatch.setattr("torch.distributed.all_gather_object", gather)
+    monkeypatch.setattr("ignite.distributed.all_gather", gather)
     engine = Engine(lambda engine, batch: [batch[1]])
     writer.attach(engine)
     engine.run([case("here")])
@@ -100,12 +99,7 @@ def test_rank_0_writes_for_all(tmp_path, monkeypatch, rank):
 
 
 def test_two_scans_of_a_patient_are_two_pictures_and_a_scan_that_two_ranks_saw_is_one(tmp_path, monkeypatch):
-    monkeypatch.setattr("ignite.distributed.get_world_size", lambda: 2)
-
-    def gather(into, mine):
-        into[:] = [mine, ([mine[0][0]], 1)]
-
-    monkeypatch.setattr("torch.distributed.all_gather_object", gather)
+    monkeypatch.setattr("ignite.distributed.all_gather", lambda mine: [mine, ([mine[0][0]], 1)])
     first, second = case("first", 1)[1], case("second", 2)[1]
     index = run(tmp_path, [("p0", first), ("p0", second)])
     assert [entry["patient"] for entry in index] == ["p0", "p0"]

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import ignite.distributed as idist
-import torch
 from ignite.engine import Engine
 from monai.data import MetaTensor
 
@@ -48,9 +47,7 @@ def rows_of(engine: Engine, with_label: bool = False) -> list[dict[str, Any]]:
 def all_ranks(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the rows of all ranks in one order everywhere, images that a sampler has repeated once."""
     if idist.get_world_size() > 1:
-        gathered: list[Any] = [None] * idist.get_world_size()
-        torch.distributed.all_gather_object(gathered, rows)
-        rows = [row for of_rank in gathered for row in of_rank]
+        rows = [row for of_rank in idist.all_gather(rows) for row in of_rank]
         files = {row["file"]: row for row in rows if row["file"]}
         rows = [*files.values(), *(row for row in rows if not row["file"])]
     return sorted(rows, key=lambda row: str(row["file"]))

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import ignite.distributed as idist
-import torch
 from ignite.engine import Engine, Events
 
 from ..report.patient_table import scores_of
@@ -125,9 +124,6 @@ def _rank(picture: Picture) -> tuple[float, str]:
 
 def _from_all_ranks(pictures: list[Picture], seen: int) -> tuple[list[Picture], int]:
     """Return the pictures of all ranks, each scan once, and how many scans they have seen together."""
-    gathered: list[Any] = [(pictures, seen)]
-    if idist.get_world_size() > 1:
-        gathered = [None] * idist.get_world_size()
-        torch.distributed.all_gather_object(gathered, (pictures, seen))
+    gathered = idist.all_gather((pictures, seen))
     once = {(picture.patient, picture.file): picture for of_rank, _ in gathered for picture in of_rank}
     return list(once.values()), sum(count for _, count in gathered)

@@ -19,7 +19,6 @@ from ..report.dice_kinds import dice_kinds
 from ..report.lesion_summary import lesion_summary
 from ..report.patient_table import mean_scores, patient_rows, summarise, to_csv
 from ..report.run_files import PATIENTS_CSV, PATIENTS_JSON, write_json, write_text
-from .all_ranks import from_all_ranks
 from .lesion_counts import CONNECTIVITY, lesion_counts
 from .patient_names import patient_and_file, patients_of, spacing_known
 from .surface_scores import surface_scores
@@ -120,7 +119,7 @@ class PatientScores(Metric):
 
     def compute(self) -> float:
         """Return the mean Dice over patients of all ranks; 0 when nobody has one."""
-        self.gathered = from_all_ranks(self.cases)
+        self.gathered = [case for of_rank in idist.all_gather(self.cases) for case in of_rank]
         self.rows = patient_rows(self.gathered)
         dice = mean_scores(self.rows)["dice"]
         if math.isnan(dice):

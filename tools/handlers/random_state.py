@@ -3,9 +3,9 @@
 import random
 from typing import Any
 
+import ignite.distributed as idist
 import numpy as np
 import torch
-import torch.distributed as dist
 
 
 def capture() -> dict[str, Any]:
@@ -22,12 +22,7 @@ def capture() -> dict[str, Any]:
 
 def capture_all() -> list[dict[str, Any]]:
     """States of all ranks, on all ranks."""
-    own = capture()
-    if not (dist.is_available() and dist.is_initialized()):
-        return [own]
-    states: list[dict[str, Any]] = [{} for _ in range(dist.get_world_size())]
-    dist.all_gather_object(states, own)
-    return states
+    return idist.all_gather(capture())
 
 
 def restore(state: dict[str, Any]) -> None:

@@ -12,7 +12,6 @@ from ignite.engine import Engine, Events
 
 from ..report.run_files import SWEEP_JSON, write_json
 from ..report.threshold_table import threshold_table
-from .all_ranks import from_all_ranks
 from .patient_names import patient_and_file, patients_of
 from .volume_overlap import check_classes, check_grids, plain_tensor
 
@@ -105,7 +104,7 @@ class ThresholdSweep:
 
     def _write(self, engine: Engine) -> None:
         """Write the table of all ranks."""
-        cases = from_all_ranks(self.cases)
+        cases = [case for of_rank in idist.all_gather(self.cases) for case in of_rank]
         if idist.get_rank() == 0:
             facts = {"split": self.split, "threshold": self.threshold, "thresholds": self.thresholds}
             classes = threshold_table(cases, self.thresholds, self.seed)
