@@ -36,7 +36,8 @@ def surface_scores(
     Args:
         mask: the prediction.
         target: the reference.
-        affine: (4, 4), from voxel index to mm; may be oblique or sheared.
+        affine: (4, 4), from voxel index to mm; may be oblique or sheared. Distances are exact on every grid; areas, and
+            the diagonal, are those of a voxel with right angles.
         tolerance_mm: distance that still counts as agreement.
 
     """
