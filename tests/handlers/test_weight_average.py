@@ -13,14 +13,14 @@ from tools.handlers.weight_average import WeightAverage
 class Run:
     """A network whose one weight is the number of the iteration."""
 
-    def __init__(self, decay=0.5, accumulation=1, states=None):
+    def __init__(self, decay=0.5, accumulation=1, states=None, warm_up=False):
         self.network = torch.nn.Sequential(torch.nn.Linear(1, 1, bias=False), torch.nn.BatchNorm1d(1))
         self.network[0].weight.data.fill_(-7.0)
         self.validated = []
         self.validator = Engine(lambda engine, batch: self.validated.append(self.values()))
         self.trainer = Engine(self.step)
         self.trainer.accumulation_steps = accumulation
-        self.average = WeightAverage(self.network, self.validator, decay)
+        self.average = WeightAverage(self.network, self.validator, decay, warm_up)
         self.average.attach(self.trainer)
         if states:
             load_states(self.trainer, states)
@@ -70,6 +70,31 @@ def test_a_saved_average_goes_on():
     first.trainer.run([1, 2], max_epochs=1)
     second = Run(states=save_states(first.trainer))
     second.trainer.run([3, 4], max_epochs=1)
+    assert second.validated == whole.validated
+
+
+def test_a_warm_up_forgets_the_beginning_of_a_short_training():
+    values = list(range(1, 31))
+    run = Run(decay=0.998, warm_up=True)
+    run.trainer.run(values, max_epochs=1)
+    weight = 1.0
+    for step, value in enumerate(values, start=1):
+        share = min(0.998, (1 + step) / (10 + step))
+        weight = share * weight + (1 - share) * value
+    assert run.validated == [pytest.approx((weight, 10 * weight), rel=1e-5)]
+    assert weight > 25
+    plain = Run(decay=0.998)
+    plain.trainer.run(values, max_epochs=1)
+    assert plain.validated[0][0] < 2
+
+
+def test_a_warm_up_ends_with_the_decay_itself_and_goes_on_after_a_resume():
+    whole, first = Run(warm_up=True), Run(warm_up=True)
+    whole.trainer.run([1, 2, 3, 4] * 5, max_epochs=1)
+    assert whole.trainer.state.weight_average_momentum == 0.5
+    first.trainer.run([1, 2], max_epochs=1)
+    second = Run(states=save_states(first.trainer), warm_up=True)
+    second.trainer.run([3, 4, *[1, 2, 3, 4] * 4], max_epochs=1)
     assert second.validated == whole.validated
 
 

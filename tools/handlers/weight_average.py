@@ -1,6 +1,7 @@
 """An exponential moving average of the weights, which is what is validated and kept.
 
-Polyak and Juditsky, "Acceleration of Stochastic Approximation by Averaging", 1992, https://doi.org/10.1137/0330046
+Polyak and Juditsky, "Acceleration of Stochastic Approximation by Averaging", 1992, https://doi.org/10.1137/0330046;
+the warm-up is that of TensorFlow's ExponentialMovingAverage (``num_updates``).
 """
 
 from collections.abc import Callable, Mapping
@@ -13,6 +14,8 @@ from torch import nn
 from .accumulation import closes_window
 from .checkpoints import unwrapped
 from .handler_states import register
+
+MOMENTUM = "weight_average_momentum"  # in engine.state, where Ignite's handler looks for it
 
 
 class WeightAverage:
@@ -28,17 +31,20 @@ class WeightAverage:
         network: of the trainer, wrapped or not.
         validator: evaluator of the same network, run by the trainer.
         decay: share of the average that a step keeps; 0.999 looks back about a thousand steps.
+        warm_up: keep less in the beginning, ``min(decay, (1 + n) / (10 + n))`` at step n, so that the average of a
+            short training (few images, few epochs) is of its last tenth and not of its beginning.
 
     Raises:
         ValueError: for a decay that is no share.
     """
 
-    def __init__(self, network: nn.Module, validator: Engine, decay: float = 0.999) -> None:
+    def __init__(self, network: nn.Module, validator: Engine, decay: float = 0.999, warm_up: bool = False) -> None:
         if not 0 < decay < 1:
             raise ValueError(f"decay must be between 0 and 1, got {decay}; 0.999 is usual, null for no average")
         self.network = unwrapped(network)
         self.validator = validator
         self.decay = decay
+        self.warm_up = warm_up
         self.steps = 0
 
     def attach(self, engine: Engine) -> None:
@@ -47,7 +53,7 @@ class WeightAverage:
         register(engine, "weight_average", self)
         stepped = Events.ITERATION_COMPLETED(event_filter=lambda trainer, _: closes_window(trainer))
         engine.add_event_handler(stepped, self._begin)
-        self.ema.attach(engine, name="weight_average_momentum", event=stepped)
+        self.ema.attach(engine, name=MOMENTUM, event=stepped)
         self.validator.run = self._averaged(self.validator.run)
 
     def state_dict(self) -> dict[str, Any]:
@@ -64,6 +70,8 @@ class WeightAverage:
         if not self.steps:
             self.ema.ema_model.load_state_dict(self.network.state_dict())
         self.steps += 1
+        if self.warm_up:
+            setattr(engine.state, MOMENTUM, 1.0 - min(self.decay, (1 + self.steps) / (10 + self.steps)))
 
     def _averaged(self, run: Callable[..., Any]) -> Callable[..., Any]:
         """Return ``run`` with the average in the network while it lasts."""
