@@ -178,6 +178,21 @@ def test_run_that_begins_from_weights_is_trained_again_and_keeps_one_step_back(t
     assert sorted(path.name for path in models.iterdir()) == ["last.ckpt", "model.previous.pt", "model.pt"]
 
 
+def test_weights_that_came_from_elsewhere_are_kept_and_not_begun_from(tmp_path, caplog):
+    caplog.set_level("INFO")
+    models, alone = tmp_path / "models", tmp_path / "alone"
+    models.mkdir()
+    (models / "model.pt").write_bytes(b"shipped")
+    run_here(tmp_path, "--epochs", 1)
+    assert (models / "model.previous.pt").read_bytes() == b"shipped"
+    assert "starting anew, not from the weights in the folder of checkpoints" in caplog.text
+    run_here(alone, "--epochs", 1)
+    assert (models / "model.pt").read_bytes() == (alone / "models" / "model.pt").read_bytes()
+    assert not (alone / "models" / "model.previous.pt").exists()
+    run_here(tmp_path, "--epochs", 2)  # goes on: what is there now is this run's own
+    assert (models / "model.previous.pt").read_bytes() == b"shipped"
+
+
 def test_run_that_begins_from_weights_and_was_stopped_goes_on(tmp_path):
     trainer = toy_trainer(parse([str(tmp_path), "--from-weights", "--epochs", "2"]))
     trainer.add_event_handler(Events.ITERATION_STARTED(once=7), lambda: trainer.terminate(skip_completed=True))

@@ -32,8 +32,9 @@ class Checkpoints:
 
     When a run starts and ``last.ckpt`` has the same fingerprint, the run goes on from there; if it is finished nothing
     is trained. A ``last.ckpt`` with another one, or ``resume`` False, begins afresh; what was there is kept as
-    ``last.<fingerprint>.ckpt`` and ``model.<fingerprint>.pt``. On CPU a resumed run equals an uninterrupted one bit for
-    bit, with one process, the same number of workers and an ``EpochSampler``.
+    ``last.<fingerprint>.ckpt`` and ``model.<fingerprint>.pt``. A ``model.pt`` that no run left here (it came with the
+    bundle, or was downloaded) is kept as ``model.previous.pt``. On CPU a resumed run equals an uninterrupted one bit
+    for bit, with one process, the same number of workers and an ``EpochSampler``.
 
     List it last in ``train#handlers``, on all ranks; only rank 0 writes.
 
@@ -146,7 +147,7 @@ class Checkpoints:
         why = state and afresh_because(state, self.fingerprint, engine, self.resume, self.from_weights)
         if state and not why:
             self._load(engine, state)
-        elif (state or self.from_weights) and engine.state.rank == 0:
+        elif engine.state.rank == 0:
             begin_afresh(self.folder, state, why, self.from_weights)
 
     def _read(self) -> dict[str, Any] | None:

@@ -41,13 +41,17 @@ def afresh_because(state: dict[str, Any], fingerprint: str, engine: Engine, resu
 
 
 def begin_afresh(folder: Path, state: dict[str, Any] | None, why: str | None, from_weights: bool) -> None:
-    """Keep what a former run left and say so; a run that begins from weights keeps those, and one step back only."""
+    """Keep what was there and say so: what a former run left, or weights that came from elsewhere.
+
+    A run that begins from weights keeps those, and one step back only.
+    """
     name = "previous" if from_weights or state is None else state["fingerprint"][:8]
     kept = ", ".join(put_aside(folder, name, only_weights=from_weights))
     if why:
         logger.warning("starting afresh: %s; the checkpoint of the former run is kept (%s)", why, kept)
     elif kept:
-        logger.info("starting from weights; those that were there are kept (%s)", kept)
+        begins = "from weights" if from_weights else "anew, not from the weights in the folder of checkpoints"
+        logger.info("starting %s; those that were there are kept (%s)", begins, kept)
 
 
 def put_aside(folder: Path, name: str, only_weights: bool = False) -> list[str]:
