@@ -26,6 +26,18 @@ def test_one_line_an_epoch_where_there_is_no_terminal(tmp_path, caplog, capsys):
     assert "%|" not in capsys.readouterr().err
 
 
+def test_another_metric_than_the_key_one(tmp_path, caplog):
+    caplog.set_level(logging.INFO, logger="tools.handlers.progress")
+    trainer = toy_trainer(parse([str(tmp_path), "--epochs", "1"]))
+    validator = find_validator(trainer)
+    validator.add_event_handler(Events.COMPLETED, lambda: validator.state.metrics.update({"auc": 0.75}))
+    Progress(validator, metric="auc").attach(trainer)
+    trainer.run()
+    line = [record.message for record in caplog.records if record.name == "tools.handlers.progress"][-1]
+    assert ", auc 0.7500, " in line
+    assert "val_score" not in line
+
+
 def test_bars_on_a_terminal(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     toy_trainer(parse([str(tmp_path), "--epochs", "1"])).run()

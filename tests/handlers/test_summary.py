@@ -52,6 +52,13 @@ def test_a_training_that_completed(tmp_path):
     assert (summary["epochs"], summary["iterations"]) == (2, 4)
 
 
+def test_the_metric_is_that_of_the_epoch_whose_weights_are_kept(tmp_path):
+    write_history(tmp_path, 0.2, 0.7, 0.5)  # "iou" is the number of the epoch here: the last one is kept
+    engine_with(tmp_path, chosen_by="iou", data_fingerprint="x").run([0])
+    assert summary_of(tmp_path)["metric"] == {"name": "dice", "best": 0.5, "epoch": 3}
+    assert summary_of(tmp_path)["metrics"] == {"dice": 0.5, "iou": 3.0}
+
+
 def test_real_data_is_not_a_phantom_and_no_validation_is_no_metric(tmp_path):
     engine_with(tmp_path, data_fingerprint="x", data=[{"image": "a"}]).run([0])
     assert summary_of(tmp_path)["is_phantom"] is False

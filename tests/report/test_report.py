@@ -68,7 +68,7 @@ def test_everything_is_in_it(run):
         '"lr": "@base"',
         "Smoke only",
         "Patients after epoch 7",
-        "best in epoch 3",
+        "weights of epoch 3",
     ):
         assert text in page.text
     assert "no interval is claimed" in page.text

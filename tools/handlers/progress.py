@@ -14,16 +14,18 @@ logger = logging.getLogger(__name__)
 class Progress:
     """Progress bars for training and validation on a terminal, and one log line an epoch everywhere.
 
-    The line holds the mean loss, the learning rate, the validator's key metric if this epoch was validated, skipped
+    The line holds the mean loss, the learning rate, a metric of the validation if this epoch was validated, skipped
     steps if there are any, and seconds; ``History`` keeps the rest. Only rank 0 shows anything. List it after the
     validation.
 
     Args:
         validator: evaluator run by the trainer, if any.
+        metric: name of the metric to show, among those of the validator; None for its key metric.
     """
 
-    def __init__(self, validator: Engine | None = None) -> None:
+    def __init__(self, validator: Engine | None = None, metric: str | None = None) -> None:
         self.validator = validator
+        self.metric = metric
         self.total, self.steps = 0.0, 0
         self.rate: float | None = None
         self.begun = time.monotonic()
@@ -58,7 +60,7 @@ class Progress:
         if self.rate is not None:
             parts.append(f"lr {self.rate:.2e}")
         if self.validator is not None and self.validator.state.epoch == engine.state.epoch:
-            name = self.validator.state.key_metric_name
+            name = self.metric or self.validator.state.key_metric_name
             if name in self.validator.state.metrics:
                 parts.append(f"{name} {float(self.validator.state.metrics[name]):.4f}")
         if getattr(engine.state, "incidents", 0):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -35,7 +36,9 @@ class RunSummary:
 
     Args:
         output_dir: the run directory.
-        metric: name, in ``engine.state.metrics`` of the evaluator, of the metric to keep the best of; higher is better.
+        metric: name, in ``engine.state.metrics`` of the evaluator, of the metric to state.
+        chosen_by: name of the metric that the epoch of a training is chosen by, as its weights are; higher is better.
+            None for ``metric`` itself.
         workflow: ``train``, ``evaluate`` or ``inference``.
         data: the items of the run, which say whether they are phantoms.
         dataset: name of the dataset.
@@ -51,6 +54,7 @@ class RunSummary:
         self,
         output_dir: str | Path,
         metric: str = "dice",
+        chosen_by: str | None = None,
         workflow: str = "train",
         data: Sequence[Mapping[str, Any]] = (),
         dataset: str | None = None,
@@ -62,6 +66,7 @@ class RunSummary:
     ) -> None:
         self.output_dir = Path(output_dir)
         self.metric = metric
+        self.chosen_by = chosen_by or metric
         self.workflow = workflow
         self.data = data
         self.facts = {"dataset": dataset, "device": device, "amp": amp, "seed": seed}
@@ -151,7 +156,7 @@ class RunSummary:
             logger.warning("No summary of the failed run could be written: %s", second)
 
     def _results(self, engine: Engine) -> tuple[dict[str, Any], dict[str, float]]:
-        """Return the best metric with its epoch, and all metrics of that epoch."""
+        """Return the metric of the best epoch, which epoch that is, and all its metrics."""
         if self.workflow != "train":
             metrics = _plain_metrics(engine.state.metrics)
             return {"best": metrics.get(self.metric), "epoch": None}, metrics
@@ -159,7 +164,7 @@ class RunSummary:
         known = [line for line in lines if line.get("metrics", {}).get(self.metric) is not None]
         if not known:
             return {"best": None, "epoch": None}, {}
-        best = max(known, key=lambda line: line["metrics"][self.metric])
+        best = max(known, key=lambda line: line["metrics"].get(self.chosen_by, -math.inf))
         return {"best": best["metrics"][self.metric], "epoch": best["epoch"]}, _plain_metrics(best["metrics"])
 
     def _fingerprint(self) -> str | None:

@@ -33,7 +33,7 @@ def _cards(summary: Mapping[str, Any]) -> list[tuple[str, Any]]:
     metric, metrics = summary.get("metric") or {}, summary.get("metrics") or {}
     cards = []
     if metric.get("best") is not None:
-        epoch = f", best in epoch {metric['epoch']}" if metric.get("epoch") else ""
+        epoch = f", weights of epoch {metric['epoch']}" if metric.get("epoch") else ""
         cards.append((f"{metric.get('name')}{epoch}", number(metric["best"])))
     wanted = (*SCORES[:4], "surface_dice", *(("accuracy",) if "auc" in metrics else ()))
     shown = [name for name in wanted if name in metrics and name != metric.get("name")]
