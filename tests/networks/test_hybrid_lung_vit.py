@@ -131,6 +131,37 @@ def test_an_input_of_another_shape_is_refused():
             build("conv")(wrong)
 
 
+class TestConvolutionalWeights:
+    @pytest.fixture
+    def saved(self, tmp_path):
+        """The weights of a whole network, as training leaves them."""
+        network = build("conv").eval()
+        torch.save(network.state_dict(), tmp_path / "model.pt")
+        return network, str(tmp_path / "model.pt")
+
+    def test_the_stem_of_another_training_is_taken(self, saved, caplog):
+        network, file = saved
+        torch.manual_seed(9)
+        with caplog.at_level(logging.INFO):
+            whole = HybridLungViT(ConvStem((4, 8), weights=file), **TINY).eval()
+        image = torch.rand(2, 1, 32, 32)
+        assert torch.equal(whole.stem(image), network.stem(image))
+        assert not torch.equal(whole.project[0].weight, network.project[0].weight)
+        assert f"weights of the stem from {file}" in caplog.text
+
+    def test_another_stem_is_refused(self, saved):
+        for features, blocks in (((4, 16), 1), ((4, 8), 2), ((4, 8, 8), 1), ((4,), 1)):
+            with pytest.raises(ValueError, match=r"holds another stem: \d+ tensors differ, first layers"):
+                ConvStem(features, blocks, weights=saved[1])
+
+    def test_a_name_of_the_hub_belongs_to_a_deit(self):
+        with pytest.raises(OSError, match=r"no weights of the stem at facebook/deit.*configs/deit_base\.json"):
+            ConvStem((4, 8), weights="facebook/deit-base-patch16-224")
+
+    def test_none_is_none(self):
+        assert ConvStem((4, 8), weights="none")(torch.rand(1, 1, 32, 32)).shape == (1, 8, 8, 8)
+
+
 class TestPretrained:
     @pytest.fixture
     def saved(self, tmp_path):
