@@ -90,6 +90,48 @@ def test_weights_are_included_and_counted(source, tmp_path):
     assert "models/model.pt" not in packed_files(source)
 
 
+def with_weights(bundle: Path, temperature: str) -> Path:
+    """Put weights and a temperature into a bundle, or beside another file of weights; return that of the weights."""
+    folder = bundle / "models"
+    folder.mkdir()
+    torch.save({"weight": torch.zeros(2)}, folder / "model.pt")
+    (folder / "temperature.json").write_text(temperature)
+    return folder / "model.pt"
+
+
+def test_a_temperature_goes_along_with_its_weights(source, tmp_path):
+    with_weights(source, '{"temperature": 1.5}')
+    with zipfile.ZipFile(pack(source, tmp_path / "dist")) as archive:
+        assert archive.read("aura_v3/models/temperature.json") == b'{"temperature": 1.5}'
+        assert b"models/temperature.json\n" in archive.read("aura_v3/SHA256SUMS")
+    others = tmp_path / "others"
+    others.mkdir()
+    weights = with_weights(others, '{"temperature": 0.5}')
+    with zipfile.ZipFile(pack(source, tmp_path / "dist", weights=weights)) as archive:
+        assert archive.read("aura_v3/models/temperature.json") == b'{"temperature": 0.5}'
+    weights.with_name("temperature.json").unlink()  # what calibrates other weights must not go with these
+    with zipfile.ZipFile(pack(source, tmp_path / "dist", weights=weights)) as archive:
+        assert "aura_v3/models/temperature.json" not in archive.namelist()
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[]", "{}", '{"temperature": "warm"}', '{"temperature": 0}', '{"temperature": NaN}']
+)
+def test_a_temperature_that_is_none_is_refused(source, tmp_path, content):
+    with_weights(source, content)
+    with pytest.raises(PackError, match=r"temperature\.json: must hold .* a number above 0"):
+        pack(source, tmp_path / "dist")
+    assert not (tmp_path / "dist").exists()
+
+
+def test_a_temperature_behind_a_link_is_refused(source, tmp_path):
+    file = with_weights(source, '{"temperature": 1.5}').with_name("temperature.json")
+    file.rename(tmp_path / "real.json")
+    file.symlink_to(tmp_path / "real.json")
+    with pytest.raises(PackError, match=r"temperature\.json: a symbolic link"):
+        pack(source, tmp_path / "dist")
+
+
 def large_files(digits: str, path: str = "models/model.pt", url: str = "https://example.org/model.pt") -> str:
     return f"large_files:\n- path: {path}\n  url: {url}\n  hash_val: '{digits}'\n  hash_type: sha256\n"
 

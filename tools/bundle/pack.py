@@ -19,7 +19,16 @@ from .packed_docs import doc_reasons, is_page, packed_text, with_note
 from .required_packages import required_versions
 from .secret_scan import secret_lines
 from .vendoring import PACKAGE, vendor_name, vendored_modules
-from .weights import LARGE_FILES, MODEL, file_hash, large_files_reasons, weight_reasons
+from .weights import (
+    LARGE_FILES,
+    MODEL,
+    TEMPERATURE,
+    calibration,
+    calibration_reasons,
+    file_hash,
+    large_files_reasons,
+    weight_reasons,
+)
 
 README = "docs/README.md"
 SUMS = "SHA256SUMS"
@@ -72,7 +81,7 @@ def pack(bundle: Path, output: Path, weights: Path | None = None, package: Path 
         bundle: folder of the bundle.
         output: folder for the zip, made when it is not there.
         weights: file to pack as ``models/model.pt``. Default: the bundle's own when it is there; without one, what
-            ``large_files.yml`` says is downloaded by the user.
+            ``large_files.yml`` says is downloaded by the user. A ``temperature.json`` beside them goes along.
         package: folder of the package to vendor from.
 
     Raises:
@@ -81,12 +90,16 @@ def pack(bundle: Path, output: Path, weights: Path | None = None, package: Path 
     own = bundle / MODEL
     weights = own if weights is None and (own.exists() or own.is_symlink()) else weights
     reasons = [] if weights is None else weight_reasons(weights, bundle)
+    temperature = None if weights is None else calibration(weights)
+    reasons += [] if temperature is None else calibration_reasons(temperature)
     files = _collect(reasons, {}, packed_files, bundle, package)
     if reasons:
         raise PackError(reasons, bundle.name)
     entries: dict[str, bytes | Path] = {name: data for name, data in files.items() if name != SUMS}
     if weights is not None:
         entries[MODEL] = weights
+    if temperature is not None:
+        entries[TEMPERATURE] = temperature
     entries[SUMS] = _sums({name: _sha256(data) for name, data in entries.items()})
     version = json.loads(files[METADATA])["version"]
     output.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,8 @@
 """The weights of a packed bundle: a file in the zip, or an entry of ``large_files.yml`` that says where to get it."""
 
 import hashlib
+import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,8 @@ import yaml
 
 LARGE_FILES = "large_files.yml"
 MODEL = "models/model.pt"
+# what training leaves beside the weights of a classifier, and inference calibrates its probabilities with
+TEMPERATURE = "models/temperature.json"
 FIELDS = {"path", "url", "hash_val", "hash_type"}
 
 
@@ -48,6 +52,25 @@ def weight_reasons(weights: Path, bundle: Path) -> list[str]:
             "with --weights FILE, or state the new one"
         ]
     return []
+
+
+def calibration(weights: Path) -> Path | None:
+    """Return the file beside weights that holds their temperature; None without one."""
+    path = weights.with_name(Path(TEMPERATURE).name)
+    return path if path.exists() or path.is_symlink() else None
+
+
+def calibration_reasons(path: Path) -> list[str]:
+    """Return what is wrong with a temperature that is to be packed: it must be a number above 0 in a plain file."""
+    if path.is_symlink():
+        return [f"{path}: a symbolic link; put the file itself there"]
+    try:
+        value = float(json.loads(path.read_text(encoding="utf-8"))["temperature"])
+    except (OSError, ValueError, KeyError, TypeError):
+        value = math.nan
+    if math.isfinite(value) and value > 0:
+        return []
+    return [f'{path}: must hold {{"temperature": a number above 0}}, as training writes it; remove it, or train again']
 
 
 def published_hash(bundle: Path) -> str | None:

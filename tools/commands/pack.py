@@ -16,7 +16,8 @@ def run(bundle: str = "", all: bool = False, output: str = "dist", weights: str 
         bundle: name of the bundle; `python -m tools list` shows those there are.
         all: pack every bundle.
         output: folder for the zips.
-        weights: file to include as models/model.pt. Default: the bundle's own models/model.pt when it is there.
+        weights: file to include as models/model.pt. Default: the bundle's own models/model.pt when it is there. A
+            temperature.json beside it goes along.
     """
     from ..bundle.collection import bundle_folder, bundle_names
     from ..bundle.pack import pack
