@@ -64,5 +64,6 @@ label-test: setup-test $(LABEL_VENV)/label.stamp ## a MONAI Label server, for re
 bench: setup ## every benchmark in its quick form (see benchmarks/README.md)
 	for name in $(BENCHMARKS); do $(BIN)/python -m benchmarks.$$name --quick || exit 1; done
 
-clean: ## remove what runs have written, trained weights too
-	rm -rf bundles/*/models bundles/*/eval dist .pytest_cache .ruff_cache .coverage*
+clean: ## remove what runs have written, trained weights too; what git holds stays
+	git clean -ffdXq -- 'bundles/*/models' 'bundles/*/eval'
+	rm -rf dist .pytest_cache .ruff_cache .coverage*

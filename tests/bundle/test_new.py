@@ -20,7 +20,8 @@ def test_a_new_bundle_is_in_step_and_speaks_of_itself(root, bundle, tmp_path):
     (bundle / "docs" / "aura_v3.png").write_bytes(b"\x89PNG\xff")
     (bundle / "models").mkdir()
     (bundle / "models" / "model.pt").write_bytes(b"weights")
-    edit(bundle / "configs" / "metadata.json", lambda facts: facts.update(eval_metrics={"mean_dice": 0.8}))
+    published = {"eval_metrics": {"mean_dice": 0.8}, "weights": "trained on all of it"}
+    edit(bundle / "configs" / "metadata.json", lambda facts: facts.update(published))
     before = everything(bundle)
     made = new_bundle(root, NEW, NAME)
     assert made == root / "bundles" / NEW
@@ -32,7 +33,7 @@ def test_a_new_bundle_is_in_step_and_speaks_of_itself(root, bundle, tmp_path):
     assert files[f"docs/{NEW}.png"] == b"\x89PNG\xff"
     facts = read_metadata(made)
     assert facts["changelog"] == {"0.1.0": f"First version, made like aura_v3 {read_metadata(bundle)['version']}"}
-    assert (facts["version"], facts["eval_metrics"]) == ("0.1.0", {})
+    assert (facts["version"], facts["eval_metrics"], facts["weights"]) == ("0.1.0", {}, "")
     mentions = {name: content.count(b"aura_v3") for name, content in files.items() if b"aura_v3" in content}
     assert mentions == {"configs/metadata.json": 1, "docs/README.md": 1}  # the line of the changelog
     readme = (root / "README.md").read_text()

@@ -69,6 +69,18 @@ def test_the_result_is_what_is_published(tmp_path, metrics, weights, words):
     assert result(tmp_path, {"eval_metrics": metrics}) == words
 
 
+def test_weights_that_git_holds_are_published(tmp_path):
+    facts = {"eval_metrics": {"auc": 0.95}, "weights": "trained on the training part"}
+    assert result(tmp_path, facts) == "auc 0.95"
+    assert result(tmp_path, facts | {"weights": ""}) == "auc 0.95; no published weights yet"
+
+
+def test_a_training_of_ones_own_publishes_nothing(tmp_path):
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "model.pt").touch()
+    assert result(tmp_path, {"eval_metrics": {}}) == "no published weights yet"
+
+
 def test_the_table_of_a_collection_has_a_row_a_bundle(bundle):
     lines = collection_table([bundle]).splitlines()
     assert lines[2] == (

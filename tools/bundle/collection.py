@@ -35,7 +35,7 @@ def listing() -> str:
     rows = [("bundle", "version", "weights", "task")]
     for name in bundle_names():
         facts = metadata(name)
-        weights = "trained here" if (BUNDLES / name / "models" / "model.pt").is_file() else "none yet"
+        weights = "in models/" if (BUNDLES / name / "models" / "model.pt").is_file() else "none yet"
         rows.append((name, facts["version"], weights, facts["task"]))
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     return "\n".join("  ".join([*(row[c].ljust(widths[c]) for c in range(3)), row[3]]) for row in rows)

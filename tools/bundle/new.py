@@ -38,7 +38,8 @@ def new_bundle(root: Path, name: str, like: str) -> Path:
             rename(file, like, name)
         text, facts = (draft / METADATA).read_text(encoding="utf-8"), read_metadata(model)
         first = {FIRST: f"First version, made like {like} {facts['version']}"}
-        text = with_facts(text, version=FIRST, changelog=first, eval_metrics={})
+        none = {"weights": ""} if "weights" in facts else {}  # what is said of the model's own is not true of the copy
+        text = with_facts(text, version=FIRST, changelog=first, eval_metrics={}, **none)
         (draft / METADATA).write_text(text, encoding="utf-8")
         sync_bundle(draft)
         digest = content_hash(draft)

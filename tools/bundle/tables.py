@@ -65,9 +65,14 @@ def labels(facts: dict[str, Any]) -> dict[str, str]:
 
 
 def result(bundle: Path, facts: dict[str, Any]) -> str:
-    """Return the published scores in one line, or that there are none."""
+    """Return the published scores in one line, or that there are none.
+
+    Weights are published where ``large_files.yml`` says where they are, or the metadata (``weights``) that git holds
+    them; a file in ``models`` may be anybody's own training.
+    """
     scores = ", ".join(f"{name} {value}" for name, value in facts["eval_metrics"].items())
-    weights = "" if (bundle / "large_files.yml").is_file() else "no published weights yet"
+    published = (bundle / "large_files.yml").is_file() or facts.get("weights")
+    weights = "" if published else "no published weights yet"
     return "; ".join(filter(None, (scores, weights))) or "no score stated"
 
 
