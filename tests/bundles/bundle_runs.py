@@ -45,15 +45,15 @@ def quick(bundle: str) -> dict[str, Any]:
     return {name: value for name, value in QUICK.items() if bundle in SEGMENTERS or name != "slices_per_volume"}
 
 
-def run(bundle: str, workflow: str, out: Path, **overrides: Any) -> None:
+def run(bundle: str, workflow: str, out: Path, demo: bool = True, **overrides: Any) -> None:
     options = {**folders(bundle, out), **(quick(bundle) if workflow == "train" else {}), **overrides}
-    monai.bundle.run(config_file=config_files(bundle, workflow), **options)
+    monai.bundle.run(config_file=config_files(bundle, workflow, demo), **options)
 
 
-def failure(bundle: str, workflow: str, out: Path, **overrides: Any) -> str:
+def failure(bundle: str, workflow: str, out: Path, demo: bool = True, **overrides: Any) -> str:
     """The text that a user finds in the last line of a run that must fail."""
     try:
-        run(bundle, workflow, out, **overrides)
+        run(bundle, workflow, out, demo, **overrides)
     except (RuntimeError, ValueError, OSError) as error:
         return " ".join(str(root_cause(error)).split())
     pytest.fail("the run was accepted")

@@ -152,6 +152,30 @@ class TestWrongInputs:
 
 
 @pytest.mark.parametrize("bundle", CLASSIFIERS)
+def test_the_default_keeps_the_average_of_its_last_epoch(bundle, xrays, tmp_path, caplog):
+    caplog.set_level("INFO", logger="tools.handlers.progress")
+    run(bundle, "train", tmp_path, demo=False, dataset_dir=str(xrays), logging_file=False)
+    summary = json.loads((tmp_path / "eval" / "summary.json").read_text())
+    assert (summary["metric"]["name"], summary["metric"]["epoch"]) == ("auc", 2)
+    assert 0 <= summary["metric"]["best"] == summary["metrics"]["auc"] <= 1
+    assert sum(", auc " in record.message for record in caplog.records) == 2
+    weights = torch.load(tmp_path / "models" / "model.pt", weights_only=True)
+    last = torch.load(tmp_path / "models" / "last.ckpt", weights_only=True)
+    average = last["handlers"]["weight_average"]["average"]
+    assert all(torch.equal(value, average[name]) for name, value in weights.items())
+    assert not all(torch.equal(value, last["network"][name]) for name, value in weights.items())
+
+
+@pytest.mark.parametrize("bundle", CLASSIFIERS)
+def test_no_average_by_override(bundle, xrays, tmp_path):
+    run(bundle, "train", tmp_path, demo=False, dataset_dir=str(xrays), max_epochs=1, ema_decay=0, img_size=[32, 32])
+    last = torch.load(tmp_path / "models" / "last.ckpt", weights_only=True)
+    assert "weight_average" not in last["handlers"]
+    weights = torch.load(tmp_path / "models" / "model.pt", weights_only=True)
+    assert all(torch.equal(value, last["network"][name]) for name, value in weights.items())
+
+
+@pytest.mark.parametrize("bundle", CLASSIFIERS)
 def test_what_a_phantom_teaches_goes_to_its_own_folder(bundle, tmp_path):
     run(bundle, "train", tmp_path, max_epochs=1, phantom_ckpt_dir=str(tmp_path / "models" / "phantom"))
     assert (tmp_path / "models" / "phantom" / "model.pt").is_file()

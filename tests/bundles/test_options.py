@@ -1,13 +1,25 @@
 """Options and named overlays do what they say: every bundle that has them, through its configurations."""
 
 import json
+from pathlib import Path
 
 import nibabel
 import pytest
 import torch
 from monai.bundle import ConfigWorkflow
+from monai.transforms import Compose
 
-from tests.bundles.bundle_runs import BUNDLES, REPOSITORY, build, config_files, configs, folders, run
+from tests.bundles.bundle_runs import (
+    BUNDLES,
+    CLASSIFIERS,
+    REPOSITORY,
+    build,
+    config_files,
+    configs,
+    failure,
+    folders,
+    run,
+)
 from tools.datasets.datalist import read_datalist
 from tools.layers.attention_gate import AttentionGate
 from tools.losses.loss_named import LOSSES
@@ -107,6 +119,52 @@ def test_a_variant_has_one_network_in_training_and_inference(bundle, name):
     assert shapes[0] == shapes[1]
     assert len(places) == 1
     assert places != {f"bundles/{bundle}/models"}
+
+
+@pytest.mark.parametrize("bundle", [bundle for bundle in BUNDLES if Path(overlay(bundle, "deit_base")).is_file()])
+class TestDeiT:
+    def test_the_sizes_of_a_deit_have_one_profile(self, bundle):
+        profiles, stems = [], []
+        for size in ("base", "small", "tiny"):
+            profile = configs(bundle, f"deit_{size}")
+            assert profile.pop("ckpt_dir") == f"$@bundle_root + '/models/deit_{size}'"
+            stem = profile.pop("stem_def")
+            stems.append([stem.pop(name) for name in ("hidden_size", "mlp_dim", "num_heads")])
+            profiles.append((profile, stem))
+        assert profiles[0] == profiles[1] == profiles[2]
+        assert stems == [[768, 3072, 12], [384, 1536, 6], [192, 768, 3]]
+
+    def test_a_profile_leaves_nothing_of_how_the_default_learns(self, bundle):
+        """Whatever the default says of training and network, the profile says too, or both mean the same by it."""
+        default, profile = configs(bundle, "train"), configs(bundle, "deit_base")
+        names = list(default)
+        learning = names[names.index("max_epochs") : names.index("network_def")]
+        shared = {"accumulation_steps", "val_batch_size", "max_grad_norm", "val_interval", "focal_gamma",
+                  "cutmix_alpha", "stem_weights"}  # fmt: skip
+        assert set(learning) - shared - set(profile) == set()
+        assert {"img_size", "augmentation"} <= set(profile)
+
+    def test_weights_by_name_without_the_overlay_are_refused(self, bundle, xrays, tmp_path):
+        name = "facebook/deit-base-patch16-224"
+        text = failure(bundle, "train", tmp_path, demo=False, dataset_dir=str(xrays), stem_weights=name)
+        assert f"no weights of the stem at {name}" in text
+        assert "configs/deit_base.json" in text
+
+
+@pytest.mark.parametrize("bundle", CLASSIFIERS)
+@pytest.mark.parametrize("size", [[112, 112], [224, 224], [160, 96]])
+def test_strong_augmentation_fits_the_image(bundle, size):
+    files = [*config_files(bundle, "train", demo=False), overlay(bundle, "strong_augmentation")]
+    built = ConfigWorkflow(files, workflow_type="train", logging_file=False, img_size=size)
+    built.initialize()
+    augment = Compose(built.parser.get_parsed_content("augmentation")).set_random_state(0)
+    holes = augment.transforms[-1].transforms[-1].dropper
+    assert [round(100 * length / side) for length, side in zip(holes.max_spatial_size, size, strict=True)] == [18, 18]
+    image = torch.rand(1, *size)
+    for _ in range(4):
+        made = augment({"image": image, "lung_mask": (image > 0.5).float()})
+        assert made["image"].shape == made["lung_mask"].shape == image.shape
+        assert not torch.equal(made["image"], image)
 
 
 @pytest.mark.parametrize("bundle", with_option("overlays", "inference"))
