@@ -65,5 +65,5 @@ bench: setup ## every benchmark in its quick form (see benchmarks/README.md)
 	for name in $(BENCHMARKS); do $(BIN)/python -m benchmarks.$$name --quick || exit 1; done
 
 clean: ## remove what runs have written, trained weights too; what git holds stays
-	git clean -ffdXq -- 'bundles/*/models' 'bundles/*/eval'
+	git clean -ffdXq -- bundles/*/models bundles/*/eval
 	rm -rf dist .pytest_cache .ruff_cache .coverage*
