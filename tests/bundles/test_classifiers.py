@@ -154,7 +154,8 @@ class TestWrongInputs:
 @pytest.mark.parametrize("bundle", CLASSIFIERS)
 def test_the_default_keeps_the_average_of_its_last_epoch(bundle, xrays, tmp_path, caplog):
     caplog.set_level("INFO", logger="tools.handlers.progress")
-    run(bundle, "train", tmp_path, demo=False, dataset_dir=str(xrays), logging_file=False)
+    models = str(tmp_path / "models")
+    run(bundle, "train", tmp_path, demo=False, dataset_dir=str(xrays), phantom_ckpt_dir=models, logging_file=False)
     summary = json.loads((tmp_path / "eval" / "summary.json").read_text())
     assert (summary["metric"]["name"], summary["metric"]["epoch"]) == ("auc", 2)
     assert 0 <= summary["metric"]["best"] == summary["metrics"]["auc"] <= 1
@@ -168,7 +169,10 @@ def test_the_default_keeps_the_average_of_its_last_epoch(bundle, xrays, tmp_path
 
 @pytest.mark.parametrize("bundle", CLASSIFIERS)
 def test_no_average_by_override(bundle, xrays, tmp_path):
-    run(bundle, "train", tmp_path, demo=False, dataset_dir=str(xrays), max_epochs=1, ema_decay=0, img_size=[32, 32])
+    run(
+        bundle, "train", tmp_path, demo=False, dataset_dir=str(xrays), phantom_ckpt_dir=str(tmp_path / "models"),
+        max_epochs=1, ema_decay=0, img_size=[32, 32],
+    )  # fmt: skip
     last = torch.load(tmp_path / "models" / "last.ckpt", weights_only=True)
     assert "weight_average" not in last["handlers"]
     weights = torch.load(tmp_path / "models" / "model.pt", weights_only=True)
