@@ -6,7 +6,7 @@ from pathlib import Path
 import nibabel
 import pytest
 import torch
-from monai.bundle import ConfigWorkflow
+from monai.bundle import ConfigParser, ConfigWorkflow
 from monai.transforms import Compose
 
 from tests.bundles.bundle_runs import (
@@ -24,6 +24,9 @@ from tools.datasets.datalist import read_datalist
 from tools.layers.attention_gate import AttentionGate
 from tools.losses.loss_named import LOSSES
 from tools.schedules.schedule_named import SCHEDULES
+
+# overlays that go on top of another one
+BEFORE = {"deit_small": ["deit_base"], "deit_tiny": ["deit_base"]}
 
 
 def overlay(bundle, name):
@@ -110,7 +113,8 @@ def variants():
 def test_a_variant_has_one_network_in_training_and_inference(bundle, name):
     shapes, places = [], set()
     for workflow, kind in (("train", "train"), ("inference", "infer")):
-        files = [*config_files(bundle, workflow, demo=False), overlay(bundle, name)]
+        layers = [overlay(bundle, layer) for layer in (*BEFORE.get(name, []), name)]
+        files = [*config_files(bundle, workflow, demo=False), *layers]
         built = ConfigWorkflow(files, workflow_type=kind, logging_file=False, bundle_root=f"bundles/{bundle}")
         built.initialize()
         network = built.parser.get_parsed_content("network_def")
@@ -126,7 +130,10 @@ class TestDeiT:
     def test_the_sizes_of_a_deit_have_one_profile(self, bundle):
         profiles, stems = [], []
         for size in ("base", "small", "tiny"):
-            profile = configs(bundle, f"deit_{size}")
+            layers = [overlay(bundle, name) for name in (*BEFORE.get(f"deit_{size}", []), f"deit_{size}")]
+            parser = ConfigParser()
+            parser.read_config([*config_files(bundle, "train", demo=False), *layers])
+            profile = parser.config
             assert profile.pop("ckpt_dir") == f"$@bundle_root + '/models/deit_{size}'"
             stem = profile.pop("stem_def")
             stems.append([stem.pop(name) for name in ("hidden_size", "mlp_dim", "num_heads")])
