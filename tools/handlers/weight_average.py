@@ -32,7 +32,8 @@ class WeightAverage:
         validator: evaluator of the same network, run by the trainer.
         decay: share of the average that a step keeps; 0.999 looks back about a thousand steps.
         warm_up: keep less in the beginning, ``min(decay, (1 + n) / (10 + n))`` at step n, so that the average of a
-            short training (few images, few epochs) is of its last tenth and not of its beginning.
+            short training (few images, few epochs) is of its last tenth and not of its beginning. (The warm-up of
+            EMAHandler counts its own calls, which a resumed run would begin again.)
 
     Raises:
         ValueError: for a decay that is no share.

@@ -8,7 +8,7 @@ SAME_GRID_MM = 1e-2
 
 
 def grid_distance(one: np.ndarray, other: np.ndarray, shape: Sequence[int]) -> float:
-    """Greatest distance, over the corners of a volume, between the places that two affines give a voxel.
+    """Greatest difference of a coordinate, over the corners of a volume, of the places that two affines give a voxel.
 
     The unit is that of the places: mm for affines to mm, voxels for affines to the voxel index of another grid.
 
