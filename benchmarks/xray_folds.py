@@ -1,0 +1,192 @@
+"""What decided the X-ray bundle's training: variants by five folds of patients, judged by log-loss under corruptions.
+
+python -m benchmarks.xray_folds DIR --output RESULTS.jsonl [--variants NAME ...] [--folds 0 1 2 3 4] [--table]
+
+DIR is the data set as it comes, of which train/ alone is used. Each variant (benchmarks/xray_variants.py) is trained
+for each fold with the bundle's own configuration, shorter and on smaller images, and then judged on the fold's
+validation patients, as they are and corrupted (benchmarks/xray_corruptions.py). A line is added to RESULTS for each
+training; those that are there are not made again, so two processes can share the work. --table prints what is there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import tempfile
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from monai.bundle import ConfigWorkflow
+from monai.transforms import Compose
+from tqdm import tqdm
+
+from tools.report.binary_scores import auc
+from tools.report.calibration import log_loss
+
+from .xray_corruptions import CORRUPTIONS, corrupted
+from .xray_pretraining import pretrain
+from .xray_variants import VARIANTS
+
+BUNDLE = Path(__file__).resolve().parents[1] / "bundles" / "chest_xray_pneumonia_classification"
+BATCH = 64
+EVERY = 3  # so many validation images one is judged on: ten corruptions and their lung masks take 0.3 s an image
+SCORES = ("log_loss", "auc", "sensitivity", "specificity")
+Parts = dict[str, tuple[torch.Tensor, np.ndarray]]
+
+
+class Remembered:
+    """A deterministic preprocessing that looks at each file once a process, whatever training asks."""
+
+    memory: ClassVar[dict[str, dict]] = {}
+
+    def __init__(self, transforms: list) -> None:
+        self.compose = Compose(transforms)
+
+    def __call__(self, item: dict[str, Any]) -> dict[str, Any]:
+        """Return the prepared item."""
+        if item["image"] not in self.memory:
+            self.memory[item["image"]] = self.compose(item)
+        return dict(self.memory[item["image"]])
+
+
+def trained(variant: str, fold: int, args: argparse.Namespace, folder: str) -> ConfigWorkflow:
+    """Train one variant on one fold and return the workflow with the weights that the bundle would keep."""
+    changes = dict(VARIANTS[variant])
+    pretraining = changes.pop("pretraining", 0)
+    files = [str(BUNDLE / "configs" / f"{name}.json") for name in ("train", changes.pop("overlay", None)) if name]
+    remembered = {"_target_": "benchmarks.xray_folds.Remembered", "transforms": "@preprocessing_steps"}
+    options = {
+        "bundle_root": str(BUNDLE),
+        "dataset_dir": str(args.source),
+        "without_test": True,
+        "fold": fold,
+        "eval_dir": folder,
+        "ckpt_dir": f"{folder}/models",
+        "img_size": [args.img_size] * 2,
+        "max_epochs": args.epochs,
+        "val_interval": args.epochs,
+        "seed": fold,
+        "amp": True,
+        "resume": False,
+        "train#preprocessing": remembered,
+        "validate#preprocessing": remembered,
+        "validate#handlers": [],
+    }
+    workflow = ConfigWorkflow(files, workflow_type="train", logging_file=False, **{**options, **changes})
+    workflow.initialize()
+    if pretraining:
+        network, dataset = (workflow.parser.get_parsed_content(name) for name in ("network", "train#dataset"))
+        pretrain(network.stem, dataset, pretraining)
+    workflow.run()
+    workflow.finalize()
+    weights = torch.load(f"{folder}/models/model.pt", map_location="cpu", weights_only=True)
+    workflow.parser.get_parsed_content("network").load_state_dict(weights)
+    return workflow
+
+
+def validation_parts(workflow: ConfigWorkflow) -> Parts:
+    """Return images with masks (N, 2, H, W) and their classes (N,) of the validation part, for each corruption."""
+    steps = workflow.parser.get_parsed_content("preprocessing_steps")
+    mask = next(place for place, step in enumerate(steps) if type(step).__name__ == "LungMaskd")
+    read, finish = Compose(steps[:mask]), Compose(steps[mask:])
+    found: dict[str, list] = {name: [] for name in CORRUPTIONS}
+    for item in tqdm(workflow.parser.get_parsed_content("validate#dataset").data[::EVERY], desc="corrupt"):
+        clean = read(item)
+        for name, images in found.items():
+            images.append(finish({**clean, "image": corrupted(clean["image"], name)}))
+    return {
+        name: (
+            torch.stack([torch.as_tensor(item["image"]) for item in items]),
+            np.array([int(item["label"]) for item in items]),
+        )
+        for name, items in found.items()
+    }
+
+
+@torch.inference_mode()
+def scores(workflow: ConfigWorkflow, parts: Parts) -> dict[str, dict[str, float]]:
+    """Return log-loss with both classes of equal weight, AUC, sensitivity and specificity at 0.5 of each corruption."""
+    network, inferer = (workflow.parser.get_parsed_content(name) for name in ("network", "validate#inferer"))
+    network.eval()
+    found = {}
+    for name, (images, classes) in parts.items():
+        logits = torch.cat([inferer(batch, network).float() for batch in images.split(BATCH)])
+        ill = logits.softmax(dim=1)[:, 1].double().numpy()
+        of_class = [log_loss(classes[classes == k], ill[classes == k]) for k in (0, 1)]
+        found[name] = {
+            "log_loss": float(np.mean(of_class)),
+            "auc": float(auc(classes, ill)),
+            "sensitivity": float((ill[classes == 1] >= 0.5).mean()),
+            "specificity": float((ill[classes == 0] < 0.5).mean()),
+        }
+    return found
+
+
+def table(lines: list[dict]) -> str:
+    """Return a row a variant: means over folds, and how much worse than the default in how many folds."""
+    found = {name: {line["fold"]: line["scores"] for line in lines if line["variant"] == name} for name in VARIANTS}
+    titles = (
+        "folds",
+        "log-loss",
+        "against the default",
+        "worse in",
+        "AUC",
+        "AUC as it is",
+        "sensitivity",
+        "specificity",
+    )
+    rows = ["| variant | " + " | ".join(titles) + " |", "|---" * (len(titles) + 1) + "|"]
+    for name, folds in found.items():
+        if folds:
+            shared = [fold for fold in folds if fold in found["default"]]
+            worse = [mean(folds[k], "log_loss") - mean(found["default"][k], "log_loss") for k in shared]
+            over = {score: np.mean([mean(fold, score) for fold in folds.values()]) for score in SCORES}
+            clean = np.mean([fold["as it is"]["auc"] for fold in folds.values()])
+            rows.append(
+                f"| {name} | {len(folds)} | {over['log_loss']:.3f} | {np.mean(worse):+.3f} | "
+                f"{sum(w > 0 for w in worse)} of {len(shared)} | {over['auc']:.4f} | {clean:.4f} | "
+                f"{over['sensitivity']:.3f} | {over['specificity']:.3f} |"
+            )
+    return "\n".join(rows)
+
+
+def mean(scores: dict[str, dict[str, float]], score: str) -> float:
+    """Return the mean of a score over all corruptions."""
+    return float(np.mean([values[score] for values in scores.values()]))
+
+
+def read(path: Path) -> list[dict]:
+    """Return the lines that are there."""
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("source", type=Path, nargs="?", help="folder with train/NORMAL and train/PNEUMONIA")
+    parser.add_argument("--output", type=Path, required=True, help="a line of JSON for each training")
+    parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS))
+    parser.add_argument("--folds", nargs="+", type=int, default=[0, 1, 2, 3, 4])
+    parser.add_argument("--img_size", type=int, default=64)
+    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--table", action="store_true", help="print what is there and train nothing")
+    args = parser.parse_args()
+    for fold in [] if args.table else args.folds:
+        parts: Parts | None = None
+        for variant in args.variants:
+            if any((line["variant"], line["fold"]) == (variant, fold) for line in read(args.output)):
+                continue
+            with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(None):
+                workflow = trained(variant, fold, args, folder)
+                parts = parts or validation_parts(workflow)
+                line = {"variant": variant, "fold": fold, "img_size": args.img_size, "epochs": args.epochs}
+                line["scores"] = scores(workflow, parts)
+            with args.output.open("a") as file:
+                file.write(json.dumps(line) + "\n")
+    print(table(read(args.output)))
+
+
+if __name__ == "__main__":
+    main()
