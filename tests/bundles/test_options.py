@@ -174,11 +174,11 @@ def test_strong_augmentation_fits_the_image(bundle, size):
         assert not torch.equal(made["image"], image)
 
 
-@pytest.mark.parametrize("bundle", with_option("overlays", "inference"))
+@pytest.mark.parametrize("bundle", with_option("most_overlays", "inference"))
 def test_one_file_is_segmented_with_its_picture(bundle, phantom, tmp_path):
     image = read_datalist(phantom, "test")[0]["image"]
     options = {"output_dir": str(tmp_path / "masks"), "load_pretrain": False, "threshold": 0.4}
-    run(bundle, "inference", tmp_path, dataset_dir=image, overlays="true", **options)
+    run(bundle, "inference", tmp_path, dataset_dir=image, **options)
     masks = list((tmp_path / "masks").rglob("*_seg.nii.gz"))
     assert [nibabel.load(mask).shape for mask in masks] == [nibabel.load(image).shape]
     assert len(list((tmp_path / "masks" / "overlays").glob("*.png"))) == 1
