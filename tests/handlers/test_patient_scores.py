@@ -110,6 +110,16 @@ def test_a_second_run_starts_from_nothing():
     assert engine.state.metrics["n_patients"] == 1
 
 
+def test_a_score_without_a_value_does_not_show_the_last_one():
+    engine = engine_with([[(volume(*HAND_PRED), volume(*HAND_LABEL), "a")]], PatientScores(detailed=True))
+    assert engine.state.metrics["precision"] == 0.5
+    engine.run([[(volume(), volume(*HAND_LABEL), "a")]])
+    assert engine.state.metrics["dice"] == 0.0
+    assert "precision" not in engine.state.metrics
+    engine.run([[(volume(), volume(), "a")]])
+    assert not {"dice", "pooled_dice", "slice_dice"} & set(engine.state.metrics)
+
+
 def test_slices_are_counted_along_the_body_on_a_permuted_grid():
     permuted = AFFINE[[2, 0, 1, 3]]  # the first voxel axis points along y, the second to the head
     prediction = volume((0, 0, 0), (0, 1, 0), affine=permuted)

@@ -132,12 +132,10 @@ class PatientScores(Metric):
         key = self.compute()
         summary = self._summary()
         metrics = engine.state.metrics
-        metrics.update({score: value for score, value in mean_scores(self.rows).items() if math.isfinite(value)})
-        if self.detailed:
-            for kind, metric in (("pooled", "pooled_dice"), ("per_slice", "slice_dice")):
-                values = [of_class["dice_kinds"][kind]["value"] for of_class in summary.values()]
-                known = [value for value in values if value is not None]
-                metrics.update({metric: sum(known) / len(known)} if known else {})
+        for score, value in {**mean_scores(self.rows), **self._kinds(summary)}.items():
+            metrics.pop(score, None)  # the engine keeps its metrics: a score without a value must not show the last one
+            if math.isfinite(value):
+                metrics[score] = value
         metrics["n_patients"] = len({row["patient"] for row in self.rows})
         metrics["n_empty"] = sum(of_class["n_empty"] for of_class in summary.values())
         metrics[name] = key
@@ -146,6 +144,17 @@ class PatientScores(Metric):
         if self.output_dir is not None and idist.get_rank() == 0:
             write_text(self.output_dir / PATIENTS_CSV, to_csv(self.rows))
             write_json(self.output_dir / PATIENTS_JSON, engine.state.patient_scores)
+
+    def _kinds(self, summary: dict[str, Any]) -> dict[str, float]:
+        """Return Dice pooled over voxels and Dice per slice, means over classes; NaN where no class has one."""
+        if not self.detailed:
+            return {}
+        found = {}
+        for kind, metric in (("pooled", "pooled_dice"), ("per_slice", "slice_dice")):
+            values = [of_class["dice_kinds"][kind]["value"] for of_class in summary.values()]
+            known = [value for value in values if value is not None]
+            found[metric] = sum(known) / len(known) if known else math.nan
+        return found
 
     def _details(self, prediction: torch.Tensor, label: MetaTensor) -> list[dict[str, float]]:
         """Return the detailed scores of each class of one volume."""
