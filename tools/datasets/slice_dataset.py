@@ -71,7 +71,7 @@ class SliceDataset(Dataset):
         self.neighbour_slices = neighbour_slices
         self.seed = seed
         gigabytes = cache_gigabytes(self.data) * cache_rate
-        logger.info("caching %d volumes, at most %.1f GB of memory", len(self.data), gigabytes)
+        logger.info("caching %d volume(s), at most %.2f GB of memory", len(self.data), gigabytes)
         self.volumes = prepared_cache(self.data, transform, compact, cache_rate, num_workers)
         self.index = [SliceIndex(item["image"], item["label"], threshold) for item in self.volumes]
 
