@@ -88,8 +88,8 @@ class Interrupt:
         self.received = self.state.signal_received = number
         name = signal.Signals(number).name
         message = (
-            f"{name}: finishing the current step (at the end of an epoch its validation, too), then writing {self.where} "
-            "(Ctrl-C again aborts at once)\n"
+            f"{name}: finishing the current step (at the end of an epoch its validation, too), then writing "
+            f"{self.where} (Ctrl-C again aborts at once)\n"
         )
         os.write(2, message.encode())  # the logger may be in the middle of a line
 
