@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from ignite.engine import Engine
 from monai.data import DataLoader, Dataset, MetaTensor
 from monai.engines import SupervisedEvaluator
 from monai.transforms import Activationsd, Compose
@@ -114,6 +115,20 @@ def test_a_worse_validation_leaves_the_temperature_alone(tmp_path):
     evaluator.run()
     assert evaluator.state.metrics["auc"] < 0.5
     assert (tmp_path / "temperature.json").read_text() == kept
+
+
+def test_a_score_without_a_value_does_not_show_the_last_one():
+    metric, engine = ClassScores(("normal", "pneumonia")), Engine(lambda engine, batch: None)
+    engine.state.metrics = {}
+    for probabilities, expected in (((0.2, 0.9), 1.0), ((0.1, 0.2), None)):
+        metric.reset()
+        metric.update([{"file": str(label), "label": label, "probability": p} for label, p in enumerate(probabilities)])
+        metric.completed(engine, "val_score")
+        assert engine.state.metrics.get("precision") == expected
+    metric.reset()
+    metric.update([{"file": "1", "label": 1, "probability": 0.9}])
+    metric.completed(engine, "val_score")
+    assert set(engine.state.metrics) == {"n_images", "val_score"}
 
 
 def test_one_class_is_an_error_for_a_data_set_and_no_score_for_an_annotator(tmp_path):

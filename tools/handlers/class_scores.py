@@ -69,6 +69,7 @@ class ClassScores(Metric):
         self.detailed = detailed
         self.seed = seed
         self.rows: list[dict[str, Any]] = []
+        self.quick: dict[str, float] = {}
         super().__init__(lambda output: output, device="cpu")
 
     def reset(self) -> None:
@@ -100,27 +101,30 @@ class ClassScores(Metric):
                     "one that was made by patient and class: python -m tools prepare"
                 )
             logger.warning("no score can be given: the images to validate on are %s", found)
-            self.quick: dict[str, float] = {}
+            self.quick = {}
             return math.nan
         self.quick = quick_scores(labels, probabilities, self.threshold)
         return self.quick["auc"]
 
     def completed(self, engine: Engine, name: str) -> None:
         """Put the scores into ``engine.state.metrics`` and write the tables."""
+        metrics, former = engine.state.metrics, (*self.quick, "temperature", "ece_calibrated")
         key = self.compute()
-        engine.state.metrics.update({score: value for score, value in self.quick.items() if math.isfinite(value)})
-        engine.state.metrics["n_images"] = len(self.rows)
+        for score in former:
+            metrics.pop(score, None)  # the engine keeps its metrics: a score without a value must not show the last one
+        metrics.update({score: value for score, value in self.quick.items() if math.isfinite(value)})
+        metrics["n_images"] = len(self.rows)
         if not self.quick:
-            engine.state.metrics[name] = key
+            metrics[name] = key
             return
         value = worth(self.quick, self.selection, engine.state.epoch)
-        engine.state.metrics[name] = value
+        metrics[name] = value
         known = self._temperature() if self.detailed else None
         scores = all_scores(self.rows, self.class_names, self.threshold, known, self.detailed, self.seed)
         scores["epoch"] = engine.state.epoch
         engine.state.class_scores = scores
-        engine.state.metrics["temperature"] = scores["calibration"]["temperature"]
-        engine.state.metrics["ece_calibrated"] = scores["calibration"]["after"]["ece"]
+        metrics["temperature"] = scores["calibration"]["temperature"]
+        metrics["ece_calibrated"] = scores["calibration"]["after"]["ece"]
         if idist.get_rank() == 0:
             if self.detailed:
                 self._tell(scores)
