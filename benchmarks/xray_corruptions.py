@@ -12,13 +12,14 @@ from collections.abc import Callable
 import numpy as np
 import torch
 from monai.transforms import AdjustContrast, GaussianSmooth, Rotate, Zoom
+from monai.utils import convert_to_tensor
 from PIL import Image
 
 Corruption = Callable[[torch.Tensor], torch.Tensor]
 
 
 def noise(image: torch.Tensor) -> torch.Tensor:
-    """Add Gaussian noise, the same for images of one size."""
+    """Add Gaussian noise of 0.06 to an image (1, H, W) in [0, 1], the same for images of one size."""
     generator = torch.Generator().manual_seed(0)
     return image + 0.06 * torch.randn(image.shape, generator=generator)
 
@@ -38,7 +39,7 @@ CORRUPTIONS: dict[str, Corruption] = {
     "noise": noise,
     "blur": GaussianSmooth(sigma=1.0),
     "JPEG": jpeg,
-    "turned": Rotate(angle=0.17, padding_mode="zeros"),
+    "turned": Rotate(angle=0.17, padding_mode="zeros"),  # radians, 10 degrees
     "smaller": Zoom(0.8, padding_mode="constant"),
     "larger": Zoom(1.2),
 }
@@ -46,4 +47,5 @@ CORRUPTIONS: dict[str, Corruption] = {
 
 def corrupted(image: torch.Tensor, name: str) -> torch.Tensor:
     """Return an image (1, H, W) in [0, 1] with one corruption, same shape and range, as a plain tensor."""
-    return torch.as_tensor(CORRUPTIONS[name](torch.as_tensor(image).clone())).float().clamp(0, 1)
+    plain = convert_to_tensor(image, track_meta=False).clone()
+    return convert_to_tensor(CORRUPTIONS[name](plain), track_meta=False).float().clamp(0, 1)

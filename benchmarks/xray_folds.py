@@ -1,11 +1,12 @@
-"""What decided the X-ray bundle's training: variants by five folds of patients, judged by log-loss under corruptions.
+"""Variants of the X-ray bundle's training by five folds of patients, judged by log-loss under corruptions.
 
 python -m benchmarks.xray_folds DIR --output RESULTS.jsonl [--variants NAME ...] [--folds 0 1 2 3 4] [--table]
 
-DIR is the data set as it comes, of which train/ alone is used. Each variant (benchmarks/xray_variants.py) is trained
+DIR is the data set as it comes, of which test/ is left alone. Each variant (benchmarks/xray_variants.py) is trained
 for each fold with the bundle's own configuration, shorter and on smaller images, and then judged on the fold's
 validation patients, as they are and corrupted (benchmarks/xray_corruptions.py). A line is added to RESULTS for each
-training; those that are there are not made again, so two processes can share the work. --table prints what is there.
+training; those that are there are not made again, so two processes with different --folds can share the work. --table
+prints what is there.
 """
 
 from __future__ import annotations
@@ -28,12 +29,12 @@ from tools.report.calibration import log_loss
 
 from .xray_corruptions import CORRUPTIONS, corrupted
 from .xray_pretraining import pretrain
+from .xray_table import table
 from .xray_variants import VARIANTS
 
 BUNDLE = Path(__file__).resolve().parents[1] / "bundles" / "chest_xray_pneumonia_classification"
 BATCH = 64
 EVERY = 3  # so many validation images one is judged on: ten corruptions and their lung masks take 0.3 s an image
-SCORES = ("log_loss", "auc", "sensitivity", "specificity")
 Parts = dict[str, tuple[torch.Tensor, np.ndarray]]
 
 
@@ -60,6 +61,7 @@ def trained(variant: str, fold: int, args: argparse.Namespace, folder: str) -> C
     remembered = {"_target_": "benchmarks.xray_folds.Remembered", "transforms": "@preprocessing_steps"}
     options = {
         "bundle_root": str(BUNDLE),
+        "device": "cpu",
         "dataset_dir": str(args.source),
         "without_test": True,
         "fold": fold,
@@ -125,42 +127,10 @@ def scores(workflow: ConfigWorkflow, parts: Parts) -> dict[str, dict[str, float]
     return found
 
 
-def table(lines: list[dict]) -> str:
-    """Return a row a variant: means over folds, and how much worse than the default in how many folds."""
-    found = {name: {line["fold"]: line["scores"] for line in lines if line["variant"] == name} for name in VARIANTS}
-    titles = (
-        "folds",
-        "log-loss",
-        "against the default",
-        "worse in",
-        "AUC",
-        "AUC as it is",
-        "sensitivity",
-        "specificity",
-    )
-    rows = ["| variant | " + " | ".join(titles) + " |", "|---" * (len(titles) + 1) + "|"]
-    for name, folds in found.items():
-        if folds:
-            shared = [fold for fold in folds if fold in found["default"]]
-            worse = [mean(folds[k], "log_loss") - mean(found["default"][k], "log_loss") for k in shared]
-            over = {score: np.mean([mean(fold, score) for fold in folds.values()]) for score in SCORES}
-            clean = np.mean([fold["as it is"]["auc"] for fold in folds.values()])
-            rows.append(
-                f"| {name} | {len(folds)} | {over['log_loss']:.3f} | {np.mean(worse):+.3f} | "
-                f"{sum(w > 0 for w in worse)} of {len(shared)} | {over['auc']:.4f} | {clean:.4f} | "
-                f"{over['sensitivity']:.3f} | {over['specificity']:.3f} |"
-            )
-    return "\n".join(rows)
-
-
-def mean(scores: dict[str, dict[str, float]], score: str) -> float:
-    """Return the mean of a score over all corruptions."""
-    return float(np.mean([values[score] for values in scores.values()]))
-
-
-def read(path: Path) -> list[dict]:
-    """Return the lines that are there."""
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
+def read(path: Path, settings: dict[str, int]) -> list[dict]:
+    """Return the lines of trainings with these settings."""
+    lines = path.read_text().splitlines() if path.is_file() else []
+    return [line for line in map(json.loads, lines) if settings.items() <= line.items()]
 
 
 def main() -> None:
@@ -173,19 +143,24 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--table", action="store_true", help="print what is there and train nothing")
     args = parser.parse_args()
+    if not args.table and args.source is None:
+        parser.error(
+            "DIR is needed to train, got none. Name the folder with train/, or give --table to print what is there"
+        )
+    settings = {"img_size": args.img_size, "epochs": args.epochs}
     for fold in [] if args.table else args.folds:
         parts: Parts | None = None
         for variant in args.variants:
-            if any((line["variant"], line["fold"]) == (variant, fold) for line in read(args.output)):
+            if any((line["variant"], line["fold"]) == (variant, fold) for line in read(args.output, settings)):
                 continue
             with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(None):
                 workflow = trained(variant, fold, args, folder)
                 parts = parts or validation_parts(workflow)
-                line = {"variant": variant, "fold": fold, "img_size": args.img_size, "epochs": args.epochs}
+                line = {"variant": variant, "fold": fold, **settings}
                 line["scores"] = scores(workflow, parts)
             with args.output.open("a") as file:
                 file.write(json.dumps(line) + "\n")
-    print(table(read(args.output)))
+    print(table(read(args.output, settings)))
 
 
 if __name__ == "__main__":

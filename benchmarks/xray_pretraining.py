@@ -25,15 +25,22 @@ def hide(images: torch.Tensor, square: int) -> tuple[torch.Tensor, torch.Tensor]
     return images * (1 - hidden) + GREY * hidden, hidden
 
 
-def pretrain(stem: nn.Module, dataset: Dataset, epochs: int, square: int = 8, learning_rate: float = 1e-3) -> float:
-    """Train a stem in place on the augmented images of a dataset, and return the last error.
+def pretrain(stem: nn.Module, dataset: Dataset, epochs: int, square: int = 8, learning_rate: float = 1e-3) -> None:
+    """Train a stem in place on the augmented images of a dataset.
 
     Args:
         stem: (B, 1, H, W) to (B, stem.out_channels, h, w).
         dataset: items with ``image`` (2, H, W), image and lung mask, for keys (epoch, index).
+        epochs: passes over the dataset.
         square: pixels of a side of what is hidden.
+        learning_rate: at the beginning of a cosine to 0.
+
+    Raises:
+        ValueError: for a side that is not whole squares.
     """
     height, width = dataset[0]["image"].shape[1:]
+    if height % square or width % square:
+        raise ValueError(f"image sides must be multiples of {square}, got {(height, width)}. Change --img_size.")
     with torch.no_grad():
         map_height = stem.eval()(torch.zeros(1, 1, height, width)).shape[2]
     scale = height // map_height
@@ -42,7 +49,6 @@ def pretrain(stem: nn.Module, dataset: Dataset, epochs: int, square: int = 8, le
     optimizer = torch.optim.AdamW(parameters, lr=learning_rate, weight_decay=0.02)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs * (len(dataset) // BATCH))
     stem.train()
-    error = torch.zeros(())
     for epoch in trange(epochs, desc="pretrain"):
         order = torch.randperm(len(dataset)).tolist()
         for start in range(0, len(order) - BATCH + 1, BATCH):
@@ -56,4 +62,3 @@ def pretrain(stem: nn.Module, dataset: Dataset, epochs: int, square: int = 8, le
             error.backward()
             optimizer.step()
             schedule.step()
-    return float(error)
