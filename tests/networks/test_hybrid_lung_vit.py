@@ -45,7 +45,7 @@ def test_one_logit_a_class_for_each_image(network):
 def test_every_parameter_gets_a_gradient(network, auxiliary):
     if auxiliary:
         stem = "conv" if isinstance(network.stem, ConvStem) else "deit"
-        network = build(stem, auxiliary=True, segmentation_head=True)
+        network = build(stem, auxiliary=True, segmentation_head=True, pooled_head=True)
     out = network.train()(inputs())
     total = out["logits"].square().sum() + out["mask_logits"].square().sum() if auxiliary else out.square().sum()
     total.backward()
@@ -101,6 +101,15 @@ def test_auxiliary_parts_are_for_training_only():
     assert torch.is_tensor(network.eval()(inputs()))
 
 
+def test_the_mean_of_the_map_answers_beside_the_tokens():
+    network = build("conv", pooled_head=True).eval()
+    with torch.no_grad():
+        both, of_mean = network(inputs()), network.pooled_head(network.features(inputs()).mean(dim=(2, 3)))
+        network.pooled_head = None
+        torch.testing.assert_close(both - network(inputs()), of_mean)
+    assert of_mean.abs().min() > 0
+
+
 def test_traced_and_exported_forms_agree(network):
     network.eval()
     traced = torch.jit.trace(network, inputs(), check_trace=False)
@@ -111,8 +120,9 @@ def test_traced_and_exported_forms_agree(network):
         torch.testing.assert_close(exported(inputs(3)), network(inputs(3)), rtol=1e-4, atol=1e-4)
 
 
-def test_the_convolutional_network_can_be_scripted():
-    network = build("conv", auxiliary=True, segmentation_head=True).eval()
+@pytest.mark.parametrize("pooled_head", [False, True])
+def test_the_convolutional_network_can_be_scripted(pooled_head):
+    network = build("conv", auxiliary=True, segmentation_head=True, pooled_head=pooled_head).eval()
     scripted = torch.jit.script(network)
     torch.testing.assert_close(scripted(inputs()), network(inputs()), rtol=1e-4, atol=1e-5)
 
