@@ -1,10 +1,11 @@
 """Variants of the X-ray bundle's training by five folds of patients, judged by log-loss under corruptions.
 
-python -m benchmarks.xray_folds DIR --output RESULTS.jsonl [--variants NAME ...] [--folds 0 1 2 3 4] [--table]
+python -m benchmarks.xray_folds DIR --output RESULTS.jsonl [--variants NAME ...] [--folds 0 1 2 3 4 series] [--table]
 
 DIR is the data set as it comes, of which test/ is left alone. Each variant (benchmarks/xray_variants.py) is trained
 for each fold with the bundle's own configuration, shorter and on smaller images, and then judged on the fold's
-validation patients, as they are and corrupted (benchmarks/xray_corruptions.py). A line is added to RESULTS for each
+validation patients, as they are and corrupted (benchmarks/xray_corruptions.py); the fold "series" validates on normal
+images of a series that was not trained on (benchmarks/xray_series.py). A line is added to RESULTS for each
 training; those that are there are not made again, so two processes with different --folds can share the work. --table
 prints what is there.
 """
@@ -29,10 +30,11 @@ from tools.report.calibration import log_loss
 
 from .xray_corruptions import CORRUPTIONS, corrupted
 from .xray_pretraining import pretrain
-from .xray_table import table
+from .xray_table import SERIES, table
 from .xray_variants import VARIANTS
 
 BUNDLE = Path(__file__).resolve().parents[1] / "bundles" / "chest_xray_pneumonia_classification"
+FOLDS = ("0", "1", "2", "3", "4", SERIES)
 BATCH = 64
 EVERY = 3  # so many validation images one is judged on: ten corruptions and their lung masks take 0.3 s an image
 Parts = dict[str, tuple[torch.Tensor, np.ndarray]]
@@ -53,7 +55,7 @@ class Remembered:
         return dict(self.memory[item["image"]])
 
 
-def trained(variant: str, fold: int, args: argparse.Namespace, folder: str) -> ConfigWorkflow:
+def trained(variant: str, fold: str, args: argparse.Namespace, folder: str) -> ConfigWorkflow:
     """Train one variant on one fold and return the workflow with the weights that the bundle would keep."""
     changes = dict(VARIANTS[variant])
     pretraining = changes.pop("pretraining", 0)
@@ -64,19 +66,23 @@ def trained(variant: str, fold: int, args: argparse.Namespace, folder: str) -> C
         "device": "cpu",
         "dataset_dir": str(args.source),
         "without_test": True,
-        "fold": fold,
+        "fold": 0 if fold == SERIES else int(fold),
         "eval_dir": folder,
         "ckpt_dir": f"{folder}/models",
         "img_size": [args.img_size] * 2,
         "max_epochs": args.epochs,
         "val_interval": args.epochs,
-        "seed": fold,
+        "seed": 0 if fold == SERIES else int(fold),
         "amp": True,
         "resume": False,
         "train#preprocessing": remembered,
         "validate#preprocessing": remembered,
         "validate#handlers": [],
     }
+    if fold == SERIES:
+        options |= {
+            f"{part}#dataset#data#_target_": "benchmarks.xray_series.datalist" for part in ("train", "validate")
+        }
     workflow = ConfigWorkflow(files, workflow_type="train", logging_file=False, **{**options, **changes})
     workflow.initialize()
     if pretraining:
@@ -138,7 +144,7 @@ def main() -> None:
     parser.add_argument("source", type=Path, nargs="?", help="folder with train/NORMAL and train/PNEUMONIA")
     parser.add_argument("--output", type=Path, required=True, help="a line of JSON for each training")
     parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS))
-    parser.add_argument("--folds", nargs="+", type=int, default=[0, 1, 2, 3, 4])
+    parser.add_argument("--folds", nargs="+", choices=FOLDS, default=FOLDS)
     parser.add_argument("--img_size", type=int, default=64)
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--table", action="store_true", help="print what is there and train nothing")

@@ -11,6 +11,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "stem alone, no tokens": {
         "network_def": {"_target_": "benchmarks.stem_alone.StemAlone", "stem": "@stem_def", "out_channels": 2}
     },
+    "tokens alone": {"pooled_head": False},
     "patches of 8 instead of convolutions": {
         "stem_def": {
             "_target_": "tools.networks.deit_stem.DeiTStem",
@@ -25,7 +26,13 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "pretrained stem": {"pretraining": 10},
     "one token a side": {"token_grid": [1, 1]},
     "wider stem": {"stem_def#features": [48, 96, 192, 256]},
-    "no MixUp": {"mixup_alpha": 0.0},
+    "MixUp": {"mixup_alpha": 0.2},
+    "weaker contrast": {
+        "augmentation#2#gamma": [0.7, 1.5],
+        "augmentation#3#factors": 0.25,
+        "augmentation#4#offsets": 0.12,
+        "augmentation#5#prob": 0.0,
+    },
     "strong augmentation": {"overlay": "strong_augmentation"},
     "no average of the weights": {"ema_decay": None},
     "no label smoothing": {"label_smoothing": 0.0},
