@@ -141,6 +141,13 @@ def test_an_input_of_another_shape_is_refused():
             build("conv")(wrong)
 
 
+def test_an_image_smaller_than_a_pixel_of_the_map_is_refused():
+    stem = ConvStem((4, 8, 8))
+    assert stem(torch.rand(1, 1, 8, 16)).shape == (1, 8, 1, 2)
+    with pytest.raises(ValueError, match="8 times smaller and takes 8 pixels a side or more, got 7 x 16"):
+        stem(torch.rand(1, 1, 7, 16))
+
+
 class TestConvolutionalWeights:
     @pytest.fixture
     def saved(self, tmp_path):

@@ -52,6 +52,7 @@ class ConvStem(nn.Module):
                 f"a stem needs a stage and a block or more, got features={features}, num_blocks={num_blocks}"
             )
         self.out_channels = features[-1]
+        self.reduction = 2 ** len(features)
         layers: list[nn.Module] = []
         before = 1
         for channels in features:
@@ -68,7 +69,16 @@ class ConvStem(nn.Module):
             self._load(weights)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Map a grey image (B, 1, H, W) in [0, 1] to features (B, features[-1], h, w)."""
+        """Map a grey image (B, 1, H, W) in [0, 1] to features (B, features[-1], h, w).
+
+        Raises:
+            ValueError: for an image that is smaller than one pixel of the map.
+        """
+        if not torch.jit.is_tracing() and min(x.shape[2:]) < self.reduction:
+            raise ValueError(
+                f"this stem makes an image {self.reduction} times smaller and takes {self.reduction} pixels a side or "
+                f"more, got {x.shape[2]} x {x.shape[3]}. Choose a larger img_size, or fewer features."
+            )
         return self.layers(2.0 * x - 1.0)
 
     def _load(self, weights: str) -> None:
