@@ -25,10 +25,11 @@ def test_list_shows_bundles_and_data_sets(monkeypatch, capsys):
     assert "nsclc_radiomics" in out
 
 
-@pytest.mark.parametrize("command", ["prepare", "demo", "report", "compare"])
-def test_help_names_every_argument_and_an_example(command):
+@pytest.mark.parametrize("words", ["prepare", "prepare kermany", "demo", "report", "compare"])
+def test_help_names_every_argument_and_an_example(words):
+    command = words.split()[0]
     done = subprocess.run(
-        [sys.executable, "-m", "tools", command, "--help"],
+        [sys.executable, "-m", "tools", *words.split(), "--help"],
         capture_output=True, text=True, check=False, cwd=REPOSITORY, env={"PAGER": "cat", "PATH": "/usr/bin:/bin"},
     )  # fmt: skip
     text = done.stdout + done.stderr

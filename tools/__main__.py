@@ -44,8 +44,11 @@ def main() -> None:
     """Run a command; what is wrong with the input is one line on standard error and exit status 2."""
     table = command_table()
     try:
-        check_options(sys.argv[1:], table)
-        fire.Fire(table, name=PACKAGE.name)
+        words = sys.argv[1:]
+        check_options(words, table)
+        if words[:1] and words[0] in table and "--help" in words:
+            words = [words[0], "--help"]  # before Fire asks for the arguments that are not there yet
+        fire.Fire(table, words, name=PACKAGE.name)
     except (OSError, ValueError, RuntimeError) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)

@@ -35,6 +35,9 @@ class Brightness(nn.Module):
     def attention_map(self, x):
         return torch.ones_like(x[:, :1]) / x[0, 0].numel()
 
+    def activation_map(self, x):
+        return x[:, :1] - 0.5
+
 
 def items(count=30, patients=True, classes=(0, 1)) -> list[dict]:
     rng = np.random.default_rng(0)

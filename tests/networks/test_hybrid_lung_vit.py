@@ -110,6 +110,21 @@ def test_the_mean_of_the_map_answers_beside_the_tokens():
     assert of_mean.abs().min() > 0
 
 
+def test_the_activation_map_adds_up_to_the_answer_of_the_mean():
+    network = build("conv", pooled_head=True).eval()
+    with torch.no_grad():
+        places, logits = network.activation_map(inputs()), network.pooled_head(network.features(inputs()).mean((2, 3)))
+        bias = network.pooled_head[-1].bias
+        expected = (logits - bias)[:, 1] - (logits - bias)[:, 0]
+        torch.testing.assert_close(places.mean(dim=(1, 2, 3)), expected)
+        assert places.shape == (2, 1, 32, 32)
+        brighter = inputs()
+        brighter[:, 0, 24:, 24:] = 1
+        changed = (network.activation_map(brighter) - places).abs()
+    assert changed[..., 24:, 24:].mean() > 5 * changed[..., :8, :8].mean()
+    assert build("conv").activation_map(inputs()) is None
+
+
 def test_traced_and_exported_forms_agree(network):
     network.eval()
     traced = torch.jit.trace(network, inputs(), check_trace=False)

@@ -1,4 +1,4 @@
-"""Pictures of where a classifier looked: the image, its lung mask and cut, and the attention over it."""
+"""Pictures of where a classifier looked: the image, its lung mask and cut, attention and class activation over it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ class AttentionWriter:
     Only the images that are drawn at the end are kept while the evaluator runs. Rank 0 draws what it has seen.
 
     Args:
-        network: has ``attention_map(x) -> (B, 1, H, W)``; wrapped or not.
+        network: has ``attention_map(x) -> (B, 1, H, W)`` and ``activation_map(x)``, which may give None; wrapped or
+            not.
         output_dir: the run directory.
         class_names: of class 0 and class 1.
         wrong: how many of the worst.
@@ -85,7 +86,7 @@ class AttentionWriter:
         for kind, rows in self.kept.items():
             for row in rows:
                 image = row["image"]
-                picture = draw_attention(image, self._attention(image, engine.state.device), self._title(row))
+                picture = draw_attention(image, *self._maps(image, engine.state.device), self._title(row))
                 name = f"{len(entries):02d}.png"
                 write_bytes(self.folder / name, picture)
                 facts = {key: row.get(key) for key in ("label", "probability", "subtype")}
@@ -94,14 +95,16 @@ class AttentionWriter:
         if entries:
             write_json(self.folder / "index.json", entries)
 
-    def _attention(self, image: torch.Tensor, device: Any) -> torch.Tensor:
+    def _maps(self, image: torch.Tensor, device: Any) -> list[torch.Tensor | None]:
+        """Return attention and activation of one image, each (H, W) or None."""
         training = self.network.training
         self.network.eval()
         with torch.no_grad():
             plain = torch.as_tensor(image.as_tensor() if hasattr(image, "as_tensor") else image)
-            found = self.network.attention_map(plain[None].to(device).float())[0, 0].cpu()
+            x = plain[None].to(device).float()
+            found = [self.network.attention_map(x), self.network.activation_map(x)]
         self.network.train(training)
-        return found
+        return [None if one is None else one[0, 0].cpu() for one in found]
 
     def _title(self, row: dict[str, Any]) -> str:
         known = "" if row.get("label") is None else f"{self.class_names[row['label']]}; "

@@ -170,3 +170,20 @@ class HybridLungViT(nn.Module):
         weights = self.classify(self.features(x), cut)[1]
         left, right = weights.chunk(2, dim=1)
         return self.sides.paint(left, right, cut, (self.img_size[0], self.img_size[1]))
+
+    @torch.jit.unused
+    def activation_map(self, x: torch.Tensor) -> torch.Tensor | None:
+        """Return what each place adds to the pooled head's answer: logit of class 1 less that of class 0.
+
+        The class activation map of Zhou et al., "Learning Deep Features for Discriminative Localization", 2016,
+        https://arxiv.org/abs/1512.04150, exact for a linear layer on a mean.
+
+        Returns:
+            (B, 1, *img_size); its mean is the difference of the two logits, less that of their biases. None without
+            ``pooled_head``.
+        """
+        if self.pooled_head is None:
+            return None
+        weight = self.pooled_head[-1].weight
+        places = torch.einsum("bchw,c->bhw", self.features(x), weight[1] - weight[0])[:, None]
+        return F.interpolate(places, size=self.img_size, mode="nearest-exact")

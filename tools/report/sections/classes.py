@@ -85,7 +85,11 @@ def _attention(folder: Path) -> list[str]:
             pictures.append(page.picture(path.read_bytes(), f"attention, {caption}", caption=caption))
     if not pictures:
         return []
-    text = "Left: lung mask and the cut between the sides. Right: the attention of the CLS token over both sides."
+    text = (
+        "Left: lung mask and the cut between the sides. Then: the attention of the CLS token over both sides. Right, "
+        "where the mean of the map answers beside the tokens: what each place adds to that answer, red for the second "
+        "class, blue for the first."
+    )
     return [page.heading("Attention"), page.paragraph(text), page.gallery(pictures)]
 
 
