@@ -1,13 +1,15 @@
-"""Variants of the X-ray bundle's training by five folds of patients, judged by log-loss under corruptions.
+"""Variants of the X-ray bundle's training by five folds of patients and a held-out series, judged under corruptions.
 
 python -m benchmarks.xray_folds DIR --output RESULTS.jsonl [--variants NAME ...] [--folds 0 1 2 3 4 series] [--table]
 
 DIR is the data set as it comes, of which test/ is left alone. Each variant (benchmarks/xray_variants.py) is trained
 for each fold with the bundle's own configuration, shorter and on smaller images, and then judged on the fold's
-validation patients, as they are and corrupted (benchmarks/xray_corruptions.py); the fold "series" validates on normal
-images of a series that was not trained on (benchmarks/xray_series.py). A line is added to RESULTS for each
-training; those that are there are not made again, so two processes with different --folds can share the work. --table
-prints what is there.
+validation patients, as they are and corrupted (benchmarks/xray_corruptions.py). The fold "series" validates on normal
+images of a series that was not trained on and on the ill ones of fold 0 (benchmarks/xray_series.py).
+
+A line is added to RESULTS for each training; those that are there are not made again, so two processes with different
+--folds can share the work. Lines do not say what they were made with: begin a new RESULTS when the configuration or a
+variant has changed. --table prints what is there.
 """
 
 from __future__ import annotations
@@ -30,7 +32,8 @@ from tools.report.calibration import log_loss
 
 from .xray_corruptions import CORRUPTIONS, corrupted
 from .xray_pretraining import pretrain
-from .xray_table import SERIES, table
+from .xray_series import SERIES
+from .xray_table import table
 from .xray_variants import VARIANTS
 
 BUNDLE = Path(__file__).resolve().parents[1] / "bundles" / "chest_xray_pneumonia_classification"
@@ -61,18 +64,19 @@ def trained(variant: str, fold: str, args: argparse.Namespace, folder: str) -> C
     pretraining = changes.pop("pretraining", 0)
     files = [str(BUNDLE / "configs" / f"{name}.json") for name in ("train", changes.pop("overlay", None)) if name]
     remembered = {"_target_": "benchmarks.xray_folds.Remembered", "transforms": "@preprocessing_steps"}
+    number = 0 if fold == SERIES else int(fold)
     options = {
         "bundle_root": str(BUNDLE),
         "device": "cpu",
         "dataset_dir": str(args.source),
         "without_test": True,
-        "fold": 0 if fold == SERIES else int(fold),
+        "fold": number,
         "eval_dir": folder,
         "ckpt_dir": f"{folder}/models",
         "img_size": [args.img_size] * 2,
         "max_epochs": args.epochs,
         "val_interval": args.epochs,
-        "seed": 0 if fold == SERIES else int(fold),
+        "seed": number,
         "amp": True,
         "resume": False,
         "train#preprocessing": remembered,

@@ -1,7 +1,7 @@
-"""A harder division of the Kermany X-rays: the normal children of one series of numbers are never trained on.
+"""A harder division of the Kermany X-rays: the normal images of one series of numbers are not trained on.
 
-Divided by patient, validation is soon saturated. The normal images come in two series, IM and NORMAL2-IM; a network
-that has seen one of them calls more of the other ill.
+Divided by patient, validation is soon saturated. The normal images come in two series, IM and NORMAL2-IM, each with
+numbers of its own; here a child or a copy that is in both is not kept apart.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 from tools.datasets import kermany
 from tools.datasets.kermany_names import read_name
 
+SERIES = "series"  # the name of this fold
 HELD_OUT = "normal2-im"
 
 
@@ -30,8 +31,10 @@ def datalist(dataset_dir: str, split: str, **options: Any) -> list[dict[str, Any
         **options: of ``kermany.datalist``.
 
     Raises:
-        ValueError: without normal images of both series.
+        ValueError: another split, or no normal images of both series.
     """
+    if split not in ("training", "validation"):
+        raise ValueError(f"split must be training or validation, got '{split}'. The test part is left alone here.")
     parts = {part: kermany.datalist(dataset_dir, part, **options) for part in ("training", "validation")}
     normal = [item for items in parts.values() for item in items if item["label"] == 0]
     away = [item for item in normal if series(item) == HELD_OUT]

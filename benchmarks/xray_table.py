@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from .xray_series import SERIES
 from .xray_variants import VARIANTS
 
 SCORES = ("log_loss", "auc", "sensitivity", "specificity")
-SERIES = "series"  # the fold of benchmarks/xray_series.py
 
 
 def table(lines: list[dict]) -> str:
@@ -22,16 +22,16 @@ def table(lines: list[dict]) -> str:
         "sensitivity",
         "specificity",
         "other series: log-loss",
-        "AUC",
+        "other series: AUC",
     )
     rows = ["| variant | " + " | ".join(titles) + " |", "|---" * (len(titles) + 1) + "|"]
     for name, folds in found.items():
         if folds:
-            rows.append("| " + " | ".join([name, *of_folds(folds, found["default"]), *of_series(folds)]) + " |")
+            rows.append("| " + " | ".join([name, *fold_cells(folds, found["default"]), *series_cells(folds)]) + " |")
     return "\n".join(rows)
 
 
-def of_folds(folds: dict[str, dict], default: dict[str, dict]) -> list[str]:
+def fold_cells(folds: dict[str, dict], default: dict[str, dict]) -> list[str]:
     """Return the cells of the folds by patient."""
     own = [fold for fold in folds if fold != SERIES]
     if not own:
@@ -43,7 +43,7 @@ def of_folds(folds: dict[str, dict], default: dict[str, dict]) -> list[str]:
     return [str(len(own)), f"{over['log_loss']:.3f}", *against, *rest]
 
 
-def of_series(folds: dict[str, dict]) -> list[str]:
+def series_cells(folds: dict[str, dict]) -> list[str]:
     """Return the cells of the series that was not trained on."""
     if SERIES not in folds:
         return ["-", "-"]

@@ -27,11 +27,11 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "one token a side": {"token_grid": [1, 1]},
     "wider stem": {"stem_def#features": [48, 96, 192, 256]},
     "MixUp": {"mixup_alpha": 0.2},
-    "weaker contrast": {
-        "augmentation#2#gamma": [0.7, 1.5],
-        "augmentation#3#factors": 0.25,
-        "augmentation#4#offsets": 0.12,
-        "augmentation#5#prob": 0.0,
+    "weaker contrast and brightness": {
+        "gamma_range": [0.7, 1.5],
+        "brightness_factor": 0.25,
+        "brightness_offset": 0.12,
+        "contrast_range": 0.0,
     },
     "strong augmentation": {"overlay": "strong_augmentation"},
     "no average of the weights": {"ema_decay": None},

@@ -1,10 +1,11 @@
+import inspect
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tools.__main__ import main
+from tools.__main__ import command_table, main
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -34,6 +35,7 @@ def test_help_names_every_argument_and_an_example(words):
     )  # fmt: skip
     text = done.stdout + done.stderr
     assert f"Example: python -m tools {command}" in text
+    assert [name for name in inspect.signature(command_table()[command]).parameters if name not in text.lower()] == []
     assert done.returncode == 0
 
 

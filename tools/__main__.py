@@ -46,7 +46,7 @@ def main() -> None:
     try:
         words = sys.argv[1:]
         check_options(words, table)
-        if words[:1] and words[0] in table and "--help" in words:
+        if words and words[0] in table and {"-h", "--help"} & set(words):
             words = [words[0], "--help"]  # before Fire asks for the arguments that are not there yet
         fire.Fire(table, words, name=PACKAGE.name)
     except (OSError, ValueError, RuntimeError) as error:

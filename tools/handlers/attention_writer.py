@@ -86,7 +86,8 @@ class AttentionWriter:
         for kind, rows in self.kept.items():
             for row in rows:
                 image = row["image"]
-                picture = draw_attention(image, *self._maps(image, engine.state.device), self._title(row))
+                attention, activation = self._maps(image, engine.state.device)
+                picture = draw_attention(image, attention, activation, self._title(row))
                 name = f"{len(entries):02d}.png"
                 write_bytes(self.folder / name, picture)
                 facts = {key: row.get(key) for key in ("label", "probability", "subtype")}
@@ -95,16 +96,16 @@ class AttentionWriter:
         if entries:
             write_json(self.folder / "index.json", entries)
 
-    def _maps(self, image: torch.Tensor, device: Any) -> list[torch.Tensor | None]:
-        """Return attention and activation of one image, each (H, W) or None."""
+    def _maps(self, image: torch.Tensor, device: Any) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """Return attention and, if there is one, class activation of one image, each (H, W)."""
         training = self.network.training
         self.network.eval()
         with torch.no_grad():
             plain = torch.as_tensor(image.as_tensor() if hasattr(image, "as_tensor") else image)
             x = plain[None].to(device).float()
-            found = [self.network.attention_map(x), self.network.activation_map(x)]
+            attention, activation = self.network.attention_map(x), self.network.activation_map(x)
         self.network.train(training)
-        return [None if one is None else one[0, 0].cpu() for one in found]
+        return attention[0, 0].cpu(), None if activation is None else activation[0, 0].cpu()
 
     def _title(self, row: dict[str, Any]) -> str:
         known = "" if row.get("label") is None else f"{self.class_names[row['label']]}; "

@@ -49,7 +49,8 @@ class ConvStem(nn.Module):
         super().__init__()
         if not features or num_blocks < 1:
             raise ValueError(
-                f"a stem needs a stage and a block or more, got features={features}, num_blocks={num_blocks}"
+                f"a stem needs a stage and a block or more, got features={features}, num_blocks={num_blocks}. Give "
+                "features one channel count a stage, for instance [32, 64], and num_blocks 1 or more"
             )
         self.out_channels = features[-1]
         self.reduction = 2 ** len(features)

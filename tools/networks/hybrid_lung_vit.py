@@ -27,7 +27,8 @@ class HybridLungViT(nn.Module):
     The stem's features are projected to ``hidden_size`` channels and resized to ``feature_size``. The mean x of the
     lung mask cuts each image in two (``layers.side_tokens``); each side and the whole image are pooled to a grid of
     tokens, which small transformers encode. A learned CLS token, to which the mean of the whole image's tokens is
-    added, looks at the tokens of both sides by cross-attention and is classified.
+    added, looks at the tokens of both sides by cross-attention and is classified. With ``pooled_head`` the mean of the
+    feature map is classified, too, and both logits are added.
 
     Image and mask are two channels of one input, so that flips, exports, MONAI's engines and MONAI Label treat them
     alike: whatever mirrors the image mirrors the mask, and thereby swaps the sides.
@@ -42,9 +43,8 @@ class HybridLungViT(nn.Module):
         num_layers: transformer blocks of each of the two encoders.
         num_heads: number of heads, a divisor of ``hidden_size``.
         token_grid: rows and columns of tokens on each side, one number or two; the whole image has as many.
-        dropout_rate: of encoders, cross-attention and head.
-        pooled_head: add the logits of a linear layer on the mean of the projected map. Trained from scratch on some
-            thousand images, the tokens alone carry over worse to other series of images than that mean does.
+        dropout_rate: of encoders, cross-attention and heads.
+        pooled_head: add the logits of a linear layer on the mean of the projected map.
         segmentation_head: add a head that predicts the lung mask, in training only.
         auxiliary: return in training what auxiliary losses need, see ``forward``.
         dropout: another name of ``dropout_rate``, which it overrides when given (MONAI Label sets it).
@@ -95,11 +95,7 @@ class HybridLungViT(nn.Module):
             self.pooled_head = nn.Sequential(nn.Dropout(rate), nn.Linear(hidden_size, out_channels))
         self.mask_head: nn.Module | None = None
         if segmentation_head:
-            self.mask_head = nn.Sequential(
-                nn.Conv2d(hidden_size, hidden_size // 4, kernel_size=3, padding=1),
-                nn.GELU(),
-                nn.Conv2d(hidden_size // 4, 1, kernel_size=1),
-            )
+            self.mask_head = mask_layers(hidden_size)
         self.apply(init_weights)
         nn.init.trunc_normal_(self.cls_token, std=0.02)
         self.stem = stem  # after the initialisation, which must not touch pretrained weights
@@ -108,7 +104,7 @@ class HybridLungViT(nn.Module):
         """Classify images.
 
         Args:
-            x: (B, 2, *img_size): the grey image in [0, 1] and the lung mask, 0 to 1.
+            x: (B, 2, *img_size): the grey image in [0, 1], which augmentation may leave, and the lung mask, 0 to 1.
 
         Returns:
             Logits (B, out_channels). In training with ``auxiliary``, a dictionary instead: ``logits``, ``attention``
@@ -179,11 +175,21 @@ class HybridLungViT(nn.Module):
         https://arxiv.org/abs/1512.04150, exact for a linear layer on a mean.
 
         Returns:
-            (B, 1, *img_size); its mean is the difference of the two logits, less that of their biases. None without
-            ``pooled_head``.
+            (B, 1, *img_size), pixels of the map enlarged; None without ``pooled_head``. The mean over the map (over
+            the image, too, where ``img_size`` is a multiple of the map) is the difference of the two logits of that
+            head, less that of their biases. A pixel of the map has seen more of the image than its own square.
         """
         if self.pooled_head is None:
             return None
         weight = self.pooled_head[-1].weight
         places = torch.einsum("bchw,c->bhw", self.features(x), weight[1] - weight[0])[:, None]
         return F.interpolate(places, size=self.img_size, mode="nearest-exact")
+
+
+def mask_layers(hidden_size: int) -> nn.Sequential:
+    """Return the layers from a map (B, hidden_size, h, w) to the logits (B, 1, h, w) of a mask."""
+    return nn.Sequential(
+        nn.Conv2d(hidden_size, hidden_size // 4, kernel_size=3, padding=1),
+        nn.GELU(),
+        nn.Conv2d(hidden_size // 4, 1, kernel_size=1),
+    )

@@ -19,7 +19,7 @@ def draw_attention(image: torch.Tensor, attention: torch.Tensor, activation: tor
     Args:
         image: (2, H, W), grey image in [0, 1] and lung mask.
         attention: (H, W), any non-negative scale.
-        activation: (H, W), any scale about 0, or None.
+        activation: (H, W), any scale about 0, drawn relative to its largest absolute value; or None.
         title: what to write above.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg

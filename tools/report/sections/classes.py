@@ -87,8 +87,9 @@ def _attention(folder: Path) -> list[str]:
         return []
     text = (
         "Left: lung mask and the cut between the sides. Then: the attention of the CLS token over both sides. Right, "
-        "where the mean of the map answers beside the tokens: what each place adds to that answer, red for the second "
-        "class, blue for the first."
+        "where the mean of the map answers beside the tokens: what each place adds to that part of the answer, red "
+        "for the second class, blue for the first. Both are of the image without its mirror, over which the "
+        "probability may be averaged; each picture has its own scale."
     )
     return [page.heading("Attention"), page.paragraph(text), page.gallery(pictures)]
 
