@@ -188,18 +188,25 @@ def test_inference_writes_one_table_and_pictures(tmp_path):
 def test_pictures_show_the_worst_and_the_surest_and_the_report_holds_them(tmp_path):
     data = items()
     evaluate(
-        data, tmp_path, handlers=[lambda network: AttentionWriter(network, tmp_path, wrong=2, right=2)], detailed=True
+        data, tmp_path, handlers=[lambda network: AttentionWriter(network, tmp_path, wrong=2, correct=2)], detailed=True
     )
     labels, probabilities = expected(data)
     errors = np.abs(labels - probabilities)
     entries = json.loads((tmp_path / "attention" / "index.json").read_text())
     wrong = [entry["file"] for entry in entries if entry["kind"] == "wrong"]
     assert wrong == [f"PART/{number:02d}.jpeg" for number in np.argsort(-errors)[:2]]
-    right = [entry for entry in entries if entry["kind"] == "right"]
-    assert sorted(entry["label"] for entry in right) == [0, 1]
+    correct = [entry for entry in entries if entry["kind"] == "correct"]
+    assert sorted(entry["label"] for entry in correct) == [0, 1]
     write_json(tmp_path / "summary.json", {"bundle": "x", "metrics": {"auc": 0.9, "accuracy": 0.8}})
     text = build_report(tmp_path).read_text()
     for wanted in ("ROC AUC", "By subtype", "Attention", "Sensitivity at a specificity", "Temperature", "bacteria"):
         assert wanted in text
     assert (tmp_path / "roc_curve.png").is_file()
     assert "http" not in text.split("</style>")[1].replace("http://www.w3.org", "")
+
+
+@pytest.mark.parametrize("threshold", [0, 1, 50, -0.5])
+def test_a_threshold_that_is_no_probability_is_refused(threshold, tmp_path):
+    for build in (lambda: ClassScores(threshold=threshold), lambda: ProbabilityWriter(tmp_path, threshold=threshold)):
+        with pytest.raises(ValueError, match=rf"threshold is a probability, .* got {threshold}; 50 % is"):
+            build()

@@ -120,8 +120,8 @@ def read_datalist(dataset_dir: Path | str, split: str) -> list[dict[str, Any]]:
     if not parts[split]:
         counts = ", ".join(f"{part} {len(items)}" for part, items in parts.items())
         raise ValueError(
-            f"the '{split}' part of {Path(dataset_dir) / FILE_NAME} is empty ({counts}); add patients or convert again "
-            "with other fractions"
+            f"the '{split}' part of {Path(dataset_dir) / FILE_NAME} is empty ({counts}); name another "
+            "part (--split), or add patients and convert again"
         )
     return parts[split]
 

@@ -129,7 +129,7 @@ def _raw_items(
     else:
         cases = split_cases(folder.good, duplicates, seed, val_fraction, fold)[split]
     if not cases:
-        raise ValueError(f"the '{split}' part of {root} is empty; add patients or choose a larger val_fraction")
+        raise ValueError(f"the '{split}' part of {root} is empty; name another part (--split), or add patients")
     return [read_item(root, item_of(case, root)) for case in cases]
 
 

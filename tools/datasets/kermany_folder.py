@@ -95,13 +95,13 @@ def image_files(root: Path, needed: Sequence[str]) -> tuple[list[tuple[str, str,
     for folder in FOLDERS if "train" in needed else needed:
         if not (root / folder).is_dir():
             if folder in needed:
-                problems.append(_missing(root, folder))
+                problems.append(_missing(root, folder, needed))
             continue
         for class_name in CLASSES:
             place = root / folder / class_name
             if not place.is_dir():
                 if folder in needed:
-                    problems.append(_missing(root, f"{folder}/{class_name}"))
+                    problems.append(_missing(root, f"{folder}/{class_name}", needed))
                 continue
             inside = sorted(path for path in place.iterdir() if path.is_file())
             images = [path for path in inside if is_image_name(path)]
@@ -133,10 +133,15 @@ def read_folder(root: Path, needed: Sequence[str], quiet: bool = True) -> XrayFo
     return folder
 
 
-def _missing(root: Path, name: str) -> str:
+def _missing(root: Path, name: str, needed: Sequence[str]) -> str:
     parent = (root / name).parent
     there = sorted(path.name + ("/" if path.is_dir() else "") for path in parent.iterdir()) if parent.is_dir() else []
     found = f"found in {parent.relative_to(root.parent)}: {some(there)}" if there else f"{parent} is empty"
+    if name == "test" and "train" not in needed:
+        return (
+            f"the folder test/ with NORMAL/ and PNEUMONIA/ must be there, {found}; name the folder it lies in, or "
+            "score another part (--split validation)"
+        )
     if name == "test":
         return (
             f"the folder test/ must be there, {found}; add the official test images, which are never trained on, or "

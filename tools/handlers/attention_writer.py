@@ -12,7 +12,7 @@ from ignite.engine import Engine, Events
 from torch import nn
 
 from ..report.run_files import write_bytes, write_json
-from .case_rows import rows_of
+from .case_rows import rows_of, short_names
 from .checkpoints import unwrapped
 
 ATTENTION = "attention"
@@ -30,7 +30,7 @@ class AttentionWriter:
         output_dir: the run directory.
         class_names: of class 0 and class 1.
         wrong: how many of the worst.
-        right: how many of the surest, half of each class.
+        correct: how many of the surest, half of each class.
     """
 
     def __init__(
@@ -39,12 +39,14 @@ class AttentionWriter:
         output_dir: str | Path,
         class_names: Sequence[str] = ("normal", "pneumonia"),
         wrong: int = 8,
-        right: int = 4,
+        correct: int = 4,
     ) -> None:
         self.network = unwrapped(network)
         self.folder = Path(output_dir) / ATTENTION
         self.class_names = tuple(class_names)
-        self.limits = {"wrong": wrong, "right_0": (right + 1) // 2, "right_1": right // 2, "unlabelled": wrong + right}
+        half = correct // 2
+        self.limits = {"wrong": wrong, "correct_0": correct - half, "correct_1": half, "unlabelled": wrong + correct}
+        self.files: list[str | None] = []
         self.kept: dict[str, list[dict[str, Any]]] = {}
 
     def attach(self, engine: Engine) -> None:
@@ -56,12 +58,14 @@ class AttentionWriter:
 
     def _forget(self, engine: Engine) -> None:
         self.kept = {kind: [] for kind in self.limits}
+        self.files = []
 
     def _collect(self, engine: Engine) -> None:
         outputs = engine.state.output
         with_label = bool(outputs) and outputs[0].get("label") is not None
         for row, output in zip(rows_of(engine, with_label), outputs, strict=True):
             row["image"] = output["image"].detach().cpu()
+            self.files.append(row["file"])
             self._keep(row)
 
     def _keep(self, row: dict[str, Any]) -> None:
@@ -71,7 +75,7 @@ class AttentionWriter:
             kind, order = "unlabelled", float(len(self.kept["unlabelled"]))
         else:
             error = abs(label - row["probability"])
-            kind, order = ("wrong", -error) if error > 0.5 else (f"right_{label}", error)
+            kind, order = ("wrong", -error) if error > 0.5 else (f"correct_{label}", error)
         found = self.kept[kind]
         found.append(row | {"order": order})
         found.sort(key=lambda one: one["order"])
@@ -82,7 +86,7 @@ class AttentionWriter:
 
         for path in self.folder.glob("*.png"):
             path.unlink()
-        entries = []
+        entries, names = [], short_names(self.files)
         for kind, rows in self.kept.items():
             for row in rows:
                 image = row["image"]
@@ -92,7 +96,7 @@ class AttentionWriter:
                 write_bytes(self.folder / name, picture)
                 facts = {key: row.get(key) for key in ("label", "probability", "subtype")}
                 shown = kind.split("_")[0]
-                entries.append({"picture": name, "file": row["file"], "kind": shown, **facts})
+                entries.append({"picture": name, "file": names.get(row["file"]), "kind": shown, **facts})
         if entries:
             write_json(self.folder / "index.json", entries)
 
@@ -108,5 +112,5 @@ class AttentionWriter:
         return attention[0, 0].cpu(), None if activation is None else activation[0, 0].cpu()
 
     def _title(self, row: dict[str, Any]) -> str:
-        known = "" if row.get("label") is None else f"{self.class_names[row['label']]}; "
-        return f"{known}{self.class_names[1]} {row['probability']:.3f}"
+        known = "" if row.get("label") is None else f"is {self.class_names[row['label']]}; "
+        return f"{known}probability of {self.class_names[1]} {row['probability']:.3f}"

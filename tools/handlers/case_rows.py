@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ FACTS = ("patient", "subtype")
 
 def rows_of(engine: Engine, with_label: bool = False) -> list[dict[str, Any]]:
     """Return a row for each image of the batch: ``probability`` of class 1, ``file`` and what the item says of it.
+
+    ``file`` is the whole path; ``short_names`` says what to call it before others.
 
     The output must have been taken apart (MONAI's evaluators do) and ``pred`` be probabilities (2,).
 
@@ -45,12 +47,26 @@ def rows_of(engine: Engine, with_label: bool = False) -> list[dict[str, Any]]:
 
 
 def all_ranks(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the rows of all ranks in one order everywhere, images that a sampler has repeated once."""
+    """Return the rows of all ranks, files by their short names, in one order everywhere.
+
+    Images that a sampler has repeated are there once.
+    """
     if idist.get_world_size() > 1:
         rows = [row for of_rank in idist.all_gather(rows) for row in of_rank]
         files = {row["file"]: row for row in rows if row["file"]}
         rows = [*files.values(), *(row for row in rows if not row["file"])]
+    names = short_names(row["file"] for row in rows)
+    rows = [row | {"file": names.get(row["file"])} for row in rows]
     return sorted(rows, key=lambda row: str(row["file"]))
+
+
+def short_names(files: Iterable[str | None]) -> dict[str, str]:
+    """Return the end of each path: folder and name, or as many folders as it takes to tell all of them apart."""
+    parts = {file: Path(file).parts for file in files if file}
+    depth = 2
+    while len({path[-depth:] for path in parts.values()}) < len(set(parts.values())):
+        depth += 1
+    return {file: "/".join(path[-depth:]) for file, path in parts.items()}
 
 
 def _items(batch: Any, count: int) -> list[Mapping[str, Any]]:
@@ -62,7 +78,7 @@ def _items(batch: Any, count: int) -> list[Mapping[str, Any]]:
 
 
 def _file(image: Any, item: Mapping[str, Any]) -> str | None:
-    """Return the last two parts of the file's path: the name, and the folder that tells equal names apart."""
+    """Return the path of the file that an image was read from."""
     name = image.meta.get("filename_or_obj") if isinstance(image, MetaTensor) else None
     name = name or item.get("file")
-    return None if not name else "/".join(Path(str(name)).parts[-2:])
+    return str(name) if name else None

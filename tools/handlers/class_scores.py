@@ -17,6 +17,7 @@ from ..report.class_scores import (
     PREDICTIONS_CSV,
     all_scores,
     arrays,
+    check_threshold,
     predictions_csv,
     quick_scores,
     worth,
@@ -60,6 +61,7 @@ class ClassScores(Metric):
         detailed: bool = False,
         seed: int = 0,
     ) -> None:
+        check_threshold(threshold)
         worth(dict.fromkeys(("auc", "accuracy", "balanced_accuracy", "log_loss"), 0.0), selection, 0)
         self.class_names = tuple(class_names)
         self.output_dir = None if output_dir is None else Path(output_dir)
@@ -121,7 +123,8 @@ class ClassScores(Metric):
         metrics[name] = value
         known = self._temperature() if self.detailed else None
         scores = all_scores(self.rows, self.class_names, self.threshold, known, self.detailed, self.seed)
-        scores["epoch"] = engine.state.epoch
+        if not self.detailed:
+            scores["epoch"] = engine.state.epoch
         engine.state.class_scores = scores
         metrics["temperature"] = scores["calibration"]["temperature"]
         metrics["ece_calibrated"] = scores["calibration"]["after"]["ece"]

@@ -10,7 +10,7 @@ from typing import Any
 import ignite.distributed as idist
 from ignite.engine import Engine, Events
 
-from ..report.class_scores import PREDICTIONS_CSV, predictions_csv
+from ..report.class_scores import PREDICTIONS_CSV, check_threshold, predictions_csv
 from ..report.run_files import read_json, write_text
 from .case_rows import all_ranks, rows_of
 from .class_scores import TEMPERATURE
@@ -37,6 +37,7 @@ class ProbabilityWriter:
         threshold: float = 0.5,
         checkpoint_dir: str | Path | None = None,
     ) -> None:
+        check_threshold(threshold)
         self.output_dir = Path(output_dir)
         self.class_names = tuple(class_names)
         self.threshold = threshold

@@ -28,6 +28,18 @@ SPECIFICITIES = (0.8, 0.9, 0.95)
 COLUMNS = ("file", "patient", "subtype", "label")
 
 
+def check_threshold(threshold: float) -> None:
+    """Refuse what is no probability.
+
+    Raises:
+        ValueError: for a threshold outside (0, 1).
+    """
+    if not 0 < threshold < 1:
+        raise ValueError(
+            f"threshold is a probability, more than 0 and less than 1, got {threshold}; 50 % is --threshold 0.5"
+        )
+
+
 def quick_scores(labels: np.ndarray, probabilities: np.ndarray, threshold: float = 0.5) -> dict[str, float]:
     """Return the scores of one validation: ``scores_of``, log_loss, ece and sensitivity at 90 % specificity."""
     return {

@@ -38,8 +38,10 @@ def _scores(scores: Mapping[str, Any]) -> list[str]:
     ]
     text = (
         f"{scores['n']} images of {scores['n_patients']} patients. {names[1].capitalize()} is what is found: called "
-        f"from a probability of {scores['threshold']:g} on. Intervals: 95 %, bootstrap over patients."
+        f"from a probability of {scores['threshold']:g} on."
     )
+    if any("low" in found for found in scores["scores"].values()):
+        text += " Intervals: 95 %, bootstrap over patients."
     header = ("score", "value", "95 % interval")
     return [page.heading(f"Classes{epoch}"), page.paragraph(text), page.table(header, rows)]
 
@@ -86,10 +88,11 @@ def _attention(folder: Path) -> list[str]:
     if not pictures:
         return []
     text = (
-        "Left: lung mask and the cut between the sides. Then: the attention of the CLS token over both sides. Right, "
-        "where the mean of the map answers beside the tokens: what each place adds to that part of the answer, red "
-        "for the second class, blue for the first. Both are of the image without its mirror, over which the "
-        "probability may be averaged; each picture has its own scale."
+        "Left: lung mask and the cut between the sides; a box means that no lungs were found. Then: the attention of "
+        "the CLS token over both sides. Right, where the mean of the map answers beside the tokens: what each place "
+        "adds to that part of the answer, red for the second class, blue for the first. Both are of the image without "
+        "its mirror, over which the probability may be averaged; each picture has its own scale, and all are drawn as "
+        "the network sees them, squashed to its size."
     )
     return [page.heading("Attention"), page.paragraph(text), page.gallery(pictures)]
 
