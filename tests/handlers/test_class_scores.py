@@ -201,6 +201,13 @@ def test_pictures_show_the_worst_and_the_surest_and_the_report_holds_them(tmp_pa
     text = build_report(tmp_path).read_text()
     for wanted in ("ROC AUC", "By subtype", "Attention", "Sensitivity at a specificity", "Temperature", "bacteria"):
         assert wanted in text
+    assert "after epoch" not in text
+    assert "Intervals: 95 %" in text
+    evaluate(data, tmp_path / "training")
+    write_json(tmp_path / "training" / "summary.json", {"bundle": "x", "metrics": {"auc": 0.9, "accuracy": 0.8}})
+    trained = build_report(tmp_path / "training").read_text()
+    assert "Classes after epoch 1" in trained
+    assert "Intervals: 95 %" not in trained
     assert (tmp_path / "roc_curve.png").is_file()
     assert "http" not in text.split("</style>")[1].replace("http://www.w3.org", "")
 

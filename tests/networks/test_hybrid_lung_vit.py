@@ -5,6 +5,7 @@ import logging
 
 import pytest
 import torch
+from monai.visualize import CAM
 
 from tools.networks.conv_stem import ConvStem
 from tools.networks.deit_stem import DeiTStem
@@ -28,6 +29,10 @@ def inputs(samples: int = 2) -> torch.Tensor:
     for number in range(samples):
         image[number, 1, 8:24, 4 + 4 * number : 20 + 6 * number] = 1
     return image
+
+
+def nearest(size):
+    return torch.nn.Upsample(size=tuple(size), mode="nearest-exact")
 
 
 @pytest.fixture(params=["conv", "deit"])
@@ -123,6 +128,16 @@ def test_the_activation_map_adds_up_to_the_answer_of_the_mean():
         changed = (network.activation_map(brighter) - places).abs()
     assert changed[..., 24:, :8].mean() > 5 * changed[..., :8, 24:].mean()
     assert build("conv").activation_map(inputs()) is None
+
+
+@pytest.mark.parametrize("stem", ["conv", "deit"])
+def test_the_activation_map_is_that_of_monai(stem):
+    network = build(stem, pooled_head=True, feature_size=None).eval()
+    with torch.no_grad():
+        ours, bias = network.activation_map(inputs()), network.pooled_head[-1].bias
+        cam = CAM(network, "project", "pooled_head", postprocessing=lambda places: places, upsampler=nearest)
+        theirs = cam(inputs(), class_idx=[1, 1]) - cam(inputs(), class_idx=[0, 0])
+    torch.testing.assert_close(ours, theirs - (bias[1] - bias[0]))
 
 
 def test_traced_and_exported_forms_agree(network):

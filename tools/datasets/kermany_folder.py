@@ -137,17 +137,12 @@ def _missing(root: Path, name: str, needed: Sequence[str]) -> str:
     parent = (root / name).parent
     there = sorted(path.name + ("/" if path.is_dir() else "") for path in parent.iterdir()) if parent.is_dir() else []
     found = f"found in {parent.relative_to(root.parent)}: {some(there)}" if there else f"{parent} is empty"
-    if name == "test" and "train" not in needed:
-        return (
-            f"the folder test/ with NORMAL/ and PNEUMONIA/ must be there, {found}; name the folder it lies in, or "
-            "score another part (--split validation)"
-        )
-    if name == "test":
-        return (
-            f"the folder test/ must be there, {found}; add the official test images, which are never trained on, or "
-            "say that you do without (--without_test)"
-        )
-    return f"the folder {name}/ must be there, {found}; add it or give it this name"
+    move = "add it or give it this name"
+    if name == "test" and "train" in needed:
+        move = "add the official test images, which are never trained on, or say that you do without (--without_test)"
+    elif name == "test":
+        move = "name the folder with test/NORMAL/ and test/PNEUMONIA/, or score another part (--split validation)"
+    return f"the folder {name}/ must be there, {found}; {move}"
 
 
 def _compare_name_and_class(case: Xray) -> None:

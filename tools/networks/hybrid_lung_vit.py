@@ -172,7 +172,8 @@ class HybridLungViT(nn.Module):
         """Return what each place adds to the pooled head's answer: logit of class 1 less that of class 0.
 
         The class activation map of Zhou et al., "Learning Deep Features for Discriminative Localization", 2016,
-        https://arxiv.org/abs/1512.04150, exact for a linear layer on a mean.
+        https://arxiv.org/abs/1512.04150, exact for a linear layer on a mean. The values are those of
+        ``monai.visualize.CAM``, whose hooks would stay on a network that goes on training.
 
         Returns:
             (B, 1, *img_size), pixels of the map enlarged; None without ``pooled_head``. The mean over the map (over
