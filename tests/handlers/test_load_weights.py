@@ -37,6 +37,21 @@ def test_missing_weights_say_what_to_do(tmp_path):
         start(LoadWeights(tmp_path / "model.pt", network(0)))
 
 
+def test_weights_of_another_network_say_what_to_do(tmp_path):
+    torch.save(nn.Sequential(nn.Conv2d(1, 5, 3), nn.BatchNorm2d(5)).state_dict(), tmp_path / "model.pt")
+    with pytest.raises(ValueError, match=r"got those of another: size mismatch for 0.weight.*\(\d more\).*overlays"):
+        start(LoadWeights(tmp_path / "model.pt", network(0)))
+
+
+def test_damaged_weights_are_not_called_those_of_another_network(tmp_path):
+    torch.save(network(0).state_dict(), tmp_path / "model.pt")
+    whole = (tmp_path / "model.pt").read_bytes()
+    (tmp_path / "model.pt").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(RuntimeError) as raised:
+        start(LoadWeights(tmp_path / "model.pt", network(0)))
+    assert "another" not in str(raised.value)
+
+
 def test_the_untrained_network_is_left_alone(tmp_path):
     net = network(0)
     before = {name: tensor.clone() for name, tensor in net.state_dict().items()}

@@ -38,6 +38,17 @@ def test_another_metric_than_the_key_one(tmp_path, caplog):
     assert "val_score" not in line
 
 
+def test_an_epoch_that_was_resumed_within_says_so(tmp_path, caplog):
+    caplog.set_level(logging.INFO, logger="tools.handlers.progress")
+    stopped = toy_trainer(parse([str(tmp_path), "--epochs", "2", "--save-every", "1"]))
+    stopped.add_event_handler(Events.ITERATION_STARTED(once=9), lambda: stopped.terminate(skip_completed=True))
+    stopped.run()
+    toy_trainer(parse([str(tmp_path), "--epochs", "2"])).run()
+    first, rest = [record.message for record in caplog.records if record.name == "tools.handlers.progress"]
+    assert "resumed" not in first
+    assert re.search(r"epoch 2 of 2: .* s, of its last \d of 6 steps: resumed within$", rest)
+
+
 def test_bars_on_a_terminal(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     toy_trainer(parse([str(tmp_path), "--epochs", "1"])).run()

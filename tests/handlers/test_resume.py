@@ -183,8 +183,10 @@ def test_weights_that_came_from_elsewhere_are_kept_and_not_begun_from(tmp_path, 
     models, alone = tmp_path / "models", tmp_path / "alone"
     models.mkdir()
     (models / "model.pt").write_bytes(b"shipped")
+    (models / "temperature.json").write_bytes(b"{}")
     run_here(tmp_path, "--epochs", 1)
     assert (models / "model.previous.pt").read_bytes() == b"shipped"
+    assert (models / "temperature.previous.json").read_bytes() == b"{}"
     assert "starting anew, not from the weights in the folder of checkpoints" in caplog.text
     run_here(alone, "--epochs", 1)
     assert (models / "model.pt").read_bytes() == (alone / "models" / "model.pt").read_bytes()

@@ -140,6 +140,21 @@ def test_the_activation_map_is_that_of_monai(stem):
     torch.testing.assert_close(ours, theirs - (bias[1] - bias[0]))
 
 
+def test_weights_of_another_size_fit_and_warn(caplog):
+    small, large = build("conv"), build("conv", img_size=64)
+    small.load_state_dict(large.state_dict())
+    assert caplog.messages[0].startswith("these weights were trained with img_size [64, 64], this network")
+    again = build("conv", img_size=64)
+    again.load_state_dict(large.state_dict())
+    older = {name: value for name, value in large.state_dict().items() if name != "trained_size"}
+    again.load_state_dict(older)
+    assert len(caplog.messages) == 1
+    assert "trained_size" not in older
+    small_again = build("conv")
+    small_again.load_state_dict(small.state_dict())  # what is trained on is of the size it is built with
+    assert len(caplog.messages) == 1
+
+
 def test_traced_and_exported_forms_agree(network):
     network.eval()
     traced = torch.jit.trace(network, inputs(), check_trace=False)

@@ -24,10 +24,9 @@ from ..report.class_scores import (
 )
 from ..report.run_files import read_json, write_json, write_text
 from .case_rows import all_ranks, rows_of
+from .resume import TEMPERATURE
 
 logger = logging.getLogger(__name__)
-
-TEMPERATURE = "temperature.json"
 
 
 class ClassScores(Metric):

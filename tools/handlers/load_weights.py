@@ -21,6 +21,7 @@ class LoadWeights:
 
     Raises:
         FileNotFoundError: when the engine starts and the file is missing.
+        ValueError: when the weights are of another network.
     """
 
     def __init__(self, load_path: str, network: nn.Module, enabled: bool = True, fold: bool = False) -> None:
@@ -45,7 +46,21 @@ class LoadWeights:
                 "folder with --ckpt_dir, or pass --load_pretrain false to run the untrained network"
             )
         device = next(self.network.parameters()).device
-        CheckpointLoader(str(self.load_path), {"model": self.network}, map_location=device)(engine)
+        try:
+            CheckpointLoader(str(self.load_path), {"model": self.network}, map_location=device)(engine)
+        except RuntimeError as error:
+            if "loading state_dict" not in str(error):  # the file is damaged
+                raise
+            raise ValueError(
+                f"{self.load_path.resolve()} must hold the weights of the network that this configuration builds, got "
+                f"those of another: {_first(error)}. Give the overlays and options that shaped it in training"
+            ) from None  # the last line of a failure is that of its first cause
         if self.fold:
             fold_batch_norm(self.network.eval())
             self.folded = True
+
+
+def _first(error: RuntimeError) -> str:
+    """The first complaint of torch about a state dictionary, which lists every tensor."""
+    first, *more = [line.strip().rstrip(".") for line in str(error).splitlines()[1:]]
+    return (first if len(first) <= 200 else f"{first[:200]}...") + (f" ({len(more)} more)" if more else "")

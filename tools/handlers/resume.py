@@ -15,6 +15,7 @@ logger = logging.getLogger(__name__)
 BEST = "model.pt"
 # not .pt: MONAI Label offers models/*.pt as weights and takes the one with the shortest name when nobody chooses
 LAST = "last.ckpt"
+TEMPERATURE = "temperature.json"  # of a classifier: what calibrates the best weights
 
 
 def is_same_run(state: dict[str, Any], fingerprint: str, engine: Engine) -> bool:
@@ -57,7 +58,7 @@ def begin_afresh(folder: Path, state: dict[str, Any] | None, why: str | None, fr
 def put_aside(folder: Path, name: str, only_weights: bool = False) -> list[str]:
     """Keep last.ckpt and model.pt of another run as ``last.NAME.ckpt`` and ``model.NAME.pt``; return those names.
 
-    ``model.pt`` stays as well, until this run has a better one of its own.
+    ``model.pt`` stays as well, until this run has a better one of its own, and so does its ``temperature.json``.
 
     Args:
         folder: of the checkpoints.
@@ -73,11 +74,12 @@ def put_aside(folder: Path, name: str, only_weights: bool = False) -> list[str]:
         else:
             os.replace(last, target)
             kept.append(target.name)
-    if model.exists():
-        target = folder / f"model.{name}.pt"
-        target.unlink(missing_ok=True)
-        _link(model, target)
-        kept.append(target.name)
+    for path in (model, folder / TEMPERATURE):
+        if model.exists() and path.exists():
+            target = folder / f"{path.stem}.{name}{path.suffix}"
+            target.unlink(missing_ok=True)
+            _link(path, target)
+            kept.append(target.name)
     return kept
 
 

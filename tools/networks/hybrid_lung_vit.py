@@ -8,7 +8,9 @@ embedding; the mean of the whole image's tokens is added to the learned CLS toke
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -19,6 +21,8 @@ from ..layers.cross_attention import CrossAttention
 from ..layers.side_tokens import SideTokens, lung_cut
 from ..layers.token_encoder import TokenEncoder
 from ..layers.weight_init import init_weights
+
+logger = logging.getLogger(__name__)
 
 
 class HybridLungViT(nn.Module):
@@ -77,6 +81,7 @@ class HybridLungViT(nn.Module):
         rate = dropout_rate if dropout is None else dropout
         height, width = ensure_tuple_rep(img_size, 2)
         self.img_size = [height, width]
+        self.register_buffer("trained_size", torch.tensor(self.img_size))  # travels with the weights
         self.feature_size = None if feature_size is None else list(ensure_tuple_rep(feature_size, 2))
         rows, columns = ensure_tuple_rep(token_grid, 2)
         count = rows * columns
@@ -144,6 +149,20 @@ class HybridLungViT(nn.Module):
         if self.pooled_head is not None:
             logits = logits + self.pooled_head(maps.mean(dim=(2, 3)))
         return logits, weights[:, 0]
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any) -> None:
+        """Warn of weights that were trained at another size: they fit, and answer worse."""
+        key = prefix + "trained_size"
+        size = state_dict.get(key, self.trained_size).tolist()
+        if size != self.img_size:
+            logger.warning(
+                "these weights were trained with img_size %s, this network is built with %s: expect other answers than "
+                "those that were measured",
+                size,
+                self.img_size,
+            )
+        state_dict[key] = self.trained_size  # load_state_dict works on a copy: the caller's stays
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
     @torch.jit.unused
     def parts(
