@@ -62,7 +62,7 @@ def test_validation_with_one_class(tmp_path):
     raw = write_release(tmp_path / "raw", names)
     said = refusal(raw)
     assert "the validation part must hold both classes, it would hold 1 PNEUMONIA alone (seed 0)" in said
-    assert "choose another --val_fraction or --seed" in said
+    assert "(prepare: --seed, training: --split_seed)" in said
     assert prepare(raw, tmp_path / "out", val_fraction=0, quiet=True)["validation"] == []
 
 

@@ -135,7 +135,8 @@ def _refuse_one_class(parts: Mapping[str, Sequence[Xray]], seed: int) -> None:
             name, count = next(iter(counts.items()))
             problems.append(
                 f"the {part} part must hold both classes, it would hold {count} {name} alone (seed {seed}); "
-                "add patients of the other class, or choose another --val_fraction or --seed"
+                "add patients of the other class, or choose another --val_fraction or seed (prepare: --seed, training: "
+                "--split_seed)"
             )
     if problems:
         raise ConversionError("\n".join(problems))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,16 +12,15 @@ from monai.config import PathLike
 from monai.data import ImageReader, NibabelReader
 from monai.utils import ensure_tuple
 
+from .codec_notice import silence_codec_notice
+
 if TYPE_CHECKING:
     from .dicom_series import Series
 
 logger = logging.getLogger(__name__)
 NIFTI = (".nii", ".nii.gz")
 
-# LoadImage builds every reader that MONAI has; one of them complains, in two ways, that a decoder nobody asked for is
-# not installed
-logging.getLogger("monai.data.nvimgcodec_pydicom_plugin").setLevel(logging.ERROR)
-warnings.filterwarnings("ignore", message="NvImgCodecPydicomReader", category=UserWarning)
+silence_codec_notice()
 
 
 class ScanReader(ImageReader):

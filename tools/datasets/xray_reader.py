@@ -6,7 +6,10 @@ from typing import Any
 
 from monai.data import PILReader
 
+from .codec_notice import silence_codec_notice
 from .image_check import grey_pixels
+
+silence_codec_notice()
 
 
 class XrayReader(PILReader):
