@@ -114,6 +114,16 @@ def test_a_temperature_goes_along_with_its_weights(source, tmp_path):
         assert "aura_v3/models/temperature.json" not in archive.namelist()
 
 
+def test_former_weights_take_the_temperature_that_was_kept_with_them(source, tmp_path):
+    weights = with_weights(source, '{"temperature": 1.5}')
+    former = weights.rename(weights.with_name("model.previous.pt"))
+    with zipfile.ZipFile(pack(source, tmp_path / "without", weights=former)) as archive:
+        assert "aura_v3/models/temperature.json" not in archive.namelist()
+    (former.parent / "temperature.previous.json").write_text('{"temperature": 0.5}')
+    with zipfile.ZipFile(pack(source, tmp_path / "with", weights=former)) as archive:
+        assert archive.read("aura_v3/models/temperature.json") == b'{"temperature": 0.5}'
+
+
 @pytest.mark.parametrize(
     "content", ["", "[]", "{}", '{"temperature": "warm"}', '{"temperature": 0}', '{"temperature": NaN}']
 )

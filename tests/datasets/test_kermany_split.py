@@ -76,7 +76,7 @@ def test_a_copy_of_a_test_image_is_not_trained_on(raw, tmp_path, capsys):
     said = capsys.readouterr().out
     assert "1 group(s) of the same pixels (2 images), 1 pair(s) nearly the same; 2 of them between test/ and" in said
     assert "left out of training: 2 image(s)" in said
-    assert "all of them: datalist.json, under source, duplicates" in said
+    assert "each of them: datalist.json, under source, duplicates" in said
     kept = json.loads((tmp_path / "out/datalist.json").read_text())
     assert kept["source"]["duplicates"] == data["source"]["duplicates"]
 

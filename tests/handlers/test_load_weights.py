@@ -39,17 +39,27 @@ def test_missing_weights_say_what_to_do(tmp_path):
 
 def test_weights_of_another_network_say_what_to_do(tmp_path):
     torch.save(nn.Sequential(nn.Conv2d(1, 5, 3), nn.BatchNorm2d(5)).state_dict(), tmp_path / "model.pt")
-    with pytest.raises(ValueError, match=r"got those of another: size mismatch for 0.weight.*\(\d more\).*overlays"):
+    with pytest.raises(ValueError, match=r"they do not fit it: size mismatch for 0.weight.*\. Give the overlays"):
         start(LoadWeights(tmp_path / "model.pt", network(0)))
 
 
-def test_damaged_weights_are_not_called_those_of_another_network(tmp_path):
-    torch.save(network(0).state_dict(), tmp_path / "model.pt")
-    whole = (tmp_path / "model.pt").read_bytes()
-    (tmp_path / "model.pt").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(RuntimeError) as raised:
+def test_weights_with_other_names_show_both_names(tmp_path):
+    torch.save(nn.DataParallel(network(0)).state_dict(), tmp_path / "model.pt")
+    with pytest.raises(ValueError, match=r'Missing key.* "0\.weight".*; Unexpected key.* "module\.0\.weight"'):
         start(LoadWeights(tmp_path / "model.pt", network(0)))
-    assert "another" not in str(raised.value)
+
+
+@pytest.mark.parametrize("kind", ["half", "empty", "pointer", "module", "tensor"])
+def test_what_is_no_file_of_weights_is_told_to_be_copied_again(tmp_path, kind):
+    path = tmp_path / "model.pt"
+    torch.save(network(0).state_dict(), path)
+    whole = path.read_bytes()
+    if kind in ("module", "tensor"):
+        torch.save(network(0) if kind == "module" else torch.zeros(3), path)
+    else:
+        path.write_bytes({"half": whole[: len(whole) // 2], "empty": b"", "pointer": b"version https://git-lfs"}[kind])
+    with pytest.raises(ValueError, match=r"model.pt cannot be read as weights \(\w+\): copy or download it again"):
+        start(LoadWeights(path, network(0)))
 
 
 def test_the_untrained_network_is_left_alone(tmp_path):

@@ -11,11 +11,13 @@ from pathlib import Path
 import pytest
 import torch
 from ignite.engine import Events
+from monai.handlers import ValidationHandler
 
 from tests.handlers.test_stability_guard import assert_same
 from tests.handlers.toy_run import parse, toy_trainer
 from tools.handlers.checkpoint_file import read_checkpoint
 from tools.handlers.resume import put_aside
+from tools.report.run_files import write_json
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -186,6 +188,7 @@ def test_weights_that_came_from_elsewhere_are_kept_and_not_begun_from(tmp_path, 
     (models / "temperature.json").write_bytes(b"{}")
     run_here(tmp_path, "--epochs", 1)
     assert (models / "model.previous.pt").read_bytes() == b"shipped"
+    write_json(models / "temperature.json", {"temperature": 1.5})
     assert (models / "temperature.previous.json").read_bytes() == b"{}"
     assert "starting anew, not from the weights in the folder of checkpoints" in caplog.text
     run_here(alone, "--epochs", 1)
@@ -206,6 +209,29 @@ def test_run_that_begins_from_weights_and_was_stopped_goes_on(tmp_path):
 def test_more_epochs_continue_a_finished_run(tmp_path):
     run_here(tmp_path, "--epochs", 1)
     assert run_here(tmp_path, "--epochs", 2) == list(range(7, 13))
+
+
+def test_a_temperature_goes_with_its_weights(tmp_path):
+    (tmp_path / "model.pt").write_bytes(b"first")
+    (tmp_path / "temperature.json").write_bytes(b"{}")
+    assert put_aside(tmp_path, "previous") == ["model.previous.pt", "temperature.previous.json"]
+    (tmp_path / "model.pt").unlink()
+    (tmp_path / "model.pt").write_bytes(b"second")
+    (tmp_path / "temperature.json").unlink()
+    assert put_aside(tmp_path, "previous") == ["model.previous.pt"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model.previous.pt", "model.pt"]
+
+
+@pytest.mark.parametrize("validated", [True, False])
+def test_weights_that_nothing_validated_have_no_temperature(tmp_path, monkeypatch, validated):
+    models = tmp_path / "models"
+    models.mkdir()
+    (models / "temperature.json").write_bytes(b"{}")
+    if not validated:
+        monkeypatch.setattr(ValidationHandler, "__call__", lambda handler, engine: None)
+    toy_trainer(parse([str(tmp_path), "--epochs", "1"])).run()
+    assert (models / "temperature.json").exists() == validated
+    assert (models / "model.pt").exists()
 
 
 def test_put_aside_without_anything(tmp_path):

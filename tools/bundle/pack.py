@@ -22,7 +22,7 @@ from .vendoring import PACKAGE, vendor_name, vendored_modules
 from .weights import (
     LARGE_FILES,
     MODEL,
-    TEMPERATURE,
+    TEMPERATURE_PATH,
     calibration,
     calibration_reasons,
     file_hash,
@@ -81,7 +81,8 @@ def pack(bundle: Path, output: Path, weights: Path | None = None, package: Path 
         bundle: folder of the bundle.
         output: folder for the zip, made when it is not there.
         weights: file to pack as ``models/model.pt``. Default: the bundle's own when it is there; without one, what
-            ``large_files.yml`` says is downloaded by the user. A ``temperature.json`` beside them goes along.
+            ``large_files.yml`` says is downloaded by the user. A ``temperature.json`` beside them goes along, beside
+            ``model.NAME.pt`` that is ``temperature.NAME.json``.
         package: folder of the package to vendor from.
 
     Raises:
@@ -99,7 +100,7 @@ def pack(bundle: Path, output: Path, weights: Path | None = None, package: Path 
     if weights is not None:
         entries[MODEL] = weights
     if temperature is not None:
-        entries[TEMPERATURE] = temperature
+        entries[TEMPERATURE_PATH] = temperature
     entries[SUMS] = _sums({name: _sha256(data) for name, data in entries.items()})
     version = json.loads(files[METADATA])["version"]
     output.mkdir(parents=True, exist_ok=True)

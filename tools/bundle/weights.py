@@ -11,7 +11,7 @@ import yaml
 LARGE_FILES = "large_files.yml"
 MODEL = "models/model.pt"
 # what training leaves beside the weights of a classifier, and inference calibrates its probabilities with
-TEMPERATURE = "models/temperature.json"
+TEMPERATURE_PATH = "models/temperature.json"
 FIELDS = {"path", "url", "hash_val", "hash_type"}
 
 
@@ -55,8 +55,12 @@ def weight_reasons(weights: Path, bundle: Path) -> list[str]:
 
 
 def calibration(weights: Path) -> Path | None:
-    """Return the file beside weights that holds their temperature; None without one."""
-    path = weights.with_name(Path(TEMPERATURE).name)
+    """Return the file beside weights that holds their temperature; None without one.
+
+    That of former weights, ``model.NAME.pt``, is ``temperature.NAME.json``.
+    """
+    kept = weights.stem.removeprefix("model") if weights.stem.startswith("model.") else ""
+    path = weights.with_name(f"temperature{kept}.json")
     return path if path.exists() or path.is_symlink() else None
 
 

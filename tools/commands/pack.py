@@ -17,7 +17,7 @@ def run(bundle: str = "", all: bool = False, output: str = "dist", weights: str 
         all: pack every bundle.
         output: folder for the zips.
         weights: file to include as models/model.pt. Default: the bundle's own models/model.pt when it is there. A
-            temperature.json beside it goes along.
+            temperature.json beside it goes along, beside model.NAME.pt that is temperature.NAME.json.
     """
     from ..bundle.collection import bundle_folder, bundle_names
     from ..bundle.pack import pack

@@ -10,4 +10,6 @@ import warnings
 def silence_codec_notice() -> None:
     """Silence both complaints, and nothing else."""
     logging.getLogger("monai.data.nvimgcodec_pydicom_plugin").setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore", message="NvImgCodecPydicomReader", category=UserWarning)
+    warnings.filterwarnings(
+        "ignore", message="NvImgCodecPydicomReader: nvImageCodec decoder plugin did not", category=UserWarning
+    )

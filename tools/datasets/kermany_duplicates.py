@@ -57,8 +57,6 @@ class Duplicates:
         if self.near:
             pairs = [f"{one.name} ~ {two.name} ({score:.2f})" for one, two, score in self.near]
             lines.append(f"  nearly the same: {some(pairs)}")
-        if self.groups:
-            lines.append("  all of them: datalist.json, under source, duplicates")
         if self.left_out:
             counts = Counter(self.left_out.values())
             lines.append(f"left out of training: {len(self.left_out)} image(s)")

@@ -21,7 +21,10 @@ def report_text(folder: XrayFolder, duplicates: Duplicates, data: Mapping[str, A
     if sizes:
         low, high = min(sizes, key=min), max(sizes, key=max)
         parts.append(f"sizes from {low[0]} x {low[1]} to {high[0]} x {high[1]} pixels (rows x columns)")
-    return "\n".join([*parts, duplicates.text(), _table(data)])
+    parts.append(duplicates.text())
+    if duplicates.groups:
+        parts.append("  each of them: datalist.json, under source, duplicates")
+    return "\n".join([*parts, _table(data)])
 
 
 def _table(data: Mapping[str, Any]) -> str:

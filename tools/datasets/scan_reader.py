@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 NIFTI = (".nii", ".nii.gz")
 
-silence_codec_notice()
-
 
 class ScanReader(ImageReader):
     """MONAI image reader for NIfTI files and DICOM CT series (a folder, or the files of one series).
@@ -32,6 +30,9 @@ class ScanReader(ImageReader):
     Example:
         ``LoadImaged(keys="image", reader="tools.datasets.scan_reader.ScanReader")``
     """
+
+    def __init__(self) -> None:
+        silence_codec_notice()
 
     def verify_suffix(self, filename: Sequence[PathLike] | PathLike) -> bool:
         """Whether all names are NIfTI files, or a folder or files of a DICOM series."""

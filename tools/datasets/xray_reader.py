@@ -9,8 +9,6 @@ from monai.data import PILReader
 from .codec_notice import silence_codec_notice
 from .image_check import grey_pixels
 
-silence_codec_notice()
-
 
 class XrayReader(PILReader):
     """``PILReader`` of JPEG, PNG, BMP and TIFF that gives (rows, columns) of 0 to 255, whatever the file holds.
@@ -20,6 +18,7 @@ class XrayReader(PILReader):
     """
 
     def __init__(self) -> None:
+        silence_codec_notice()
         super().__init__(converter=_grey, reverse_indexing=False)
 
     def verify_suffix(self, filename: Any) -> bool:

@@ -15,7 +15,7 @@ from .accumulation import closes_epoch, closes_window
 from .checkpoint_file import read_checkpoint, remove_leftovers, write_checkpoint
 from .handler_states import load_states, save_states
 from .interrupt import Interrupt
-from .resume import BEST, LAST, EpochFollower, afresh_because, begin_afresh, finished, restore_random
+from .resume import BEST, LAST, TEMPERATURE, EpochFollower, afresh_because, begin_afresh, finished, restore_random
 
 logger = logging.getLogger(__name__)
 
@@ -33,8 +33,8 @@ class Checkpoints:
     When a run starts and ``last.ckpt`` has the same fingerprint, the run goes on from there; if it is finished nothing
     is trained. A ``last.ckpt`` with another one, or ``resume`` False, begins afresh; what was there is kept as
     ``last.<fingerprint>.ckpt`` and ``model.<fingerprint>.pt``. A ``model.pt`` that no run left here (it came with the
-    bundle, or was downloaded) is kept as ``model.previous.pt``. On CPU a resumed run equals an uninterrupted one bit
-    for bit, with one process, the same number of workers and an ``EpochSampler``.
+    bundle, or was downloaded) is kept as ``model.previous.pt``, a classifier's temperature beside it. On CPU a resumed
+    run equals an uninterrupted one bit for bit, with one process, the same number of workers and an ``EpochSampler``.
 
     List it last in ``train#handlers``, on all ranks; only rank 0 writes.
 
@@ -188,8 +188,13 @@ class Checkpoints:
 
     def _after_epoch(self, engine: Engine) -> None:
         if self.validator is None and engine.state.rank == 0:
-            write_checkpoint(self.best, self.network.state_dict())
+            self._keep_unvalidated()
         self.save(engine)
+
+    def _keep_unvalidated(self) -> None:
+        """Nothing calibrates these weights: a temperature beside them would be that of former ones."""
+        write_checkpoint(self.best, self.network.state_dict())
+        (self.folder / TEMPERATURE).unlink(missing_ok=True)
 
     def _never_validated(self, engine: Engine) -> None:
         """COMPLETED: a run shorter than the validation interval leaves its last weights, and says so."""
@@ -198,7 +203,7 @@ class Checkpoints:
                 "no validation of this run had a usable score, or none was due (val_interval): model.pt holds the last "
                 "weights"
             )
-            write_checkpoint(self.best, self.network.state_dict())
+            self._keep_unvalidated()
 
     def _keep_best(self, validator: Engine) -> None:
         state = validator.state

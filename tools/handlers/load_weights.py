@@ -1,7 +1,9 @@
 """Load a network's weights before a run, and say what to do when there are none."""
 
+import pickle
 from pathlib import Path
 
+import torch
 from ignite.engine import Engine, Events
 from monai.handlers import CheckpointLoader
 from torch import nn
@@ -21,7 +23,7 @@ class LoadWeights:
 
     Raises:
         FileNotFoundError: when the engine starts and the file is missing.
-        ValueError: when the weights are of another network.
+        ValueError: when the file cannot be read as weights, or they do not fit the network.
     """
 
     def __init__(self, load_path: str, network: nn.Module, enabled: bool = True, fold: bool = False) -> None:
@@ -48,19 +50,25 @@ class LoadWeights:
         device = next(self.network.parameters()).device
         try:
             CheckpointLoader(str(self.load_path), {"model": self.network}, map_location=device)(engine)
-        except RuntimeError as error:
-            if "loading state_dict" not in str(error):  # the file is damaged
-                raise
-            raise ValueError(
-                f"{self.load_path.resolve()} must hold the weights of the network that this configuration builds, got "
-                f"those of another: {_first(error)}. Give the overlays and options that shaped it in training"
-            ) from None  # the last line of a failure is that of its first cause
+        except torch.OutOfMemoryError:
+            raise
+        except (RuntimeError, TypeError, EOFError, pickle.UnpicklingError) as error:
+            # the last line of a failure tells the first cause, here pages of torch
+            raise ValueError(f"{self.load_path.resolve()} {_why(error)}") from None
         if self.fold:
             fold_batch_norm(self.network.eval())
             self.folded = True
 
 
-def _first(error: RuntimeError) -> str:
-    """The first complaint of torch about a state dictionary, which lists every tensor."""
-    first, *more = [line.strip().rstrip(".") for line in str(error).splitlines()[1:]]
-    return (first if len(first) <= 200 else f"{first[:200]}...") + (f" ({len(more)} more)" if more else "")
+def _why(error: Exception) -> str:
+    """What is wrong with a file that torch did not take, and the next move; torch lists every tensor."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    kinds = ("Missing key", "Unexpected key", "size mismatch")
+    found = [next((line for line in lines if line.startswith(kind)), None) for kind in kinds]
+    if not any(found):
+        return f"cannot be read as weights ({type(error).__name__}): copy or download it again, or train"
+    shown = "; ".join(line[:160].rstrip(".") + ("..." if len(line) > 160 else "") for line in found if line)
+    return (
+        f"must hold the weights of the network that this configuration builds, they do not fit it: {shown}. Give the "
+        "overlays and options that shaped it in training"
+    )

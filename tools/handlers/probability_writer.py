@@ -13,7 +13,7 @@ from ignite.engine import Engine, Events
 from ..report.class_scores import PREDICTIONS_CSV, check_threshold, predictions_csv
 from ..report.run_files import read_json, write_text
 from .case_rows import all_ranks, rows_of
-from .class_scores import TEMPERATURE
+from .resume import TEMPERATURE
 
 logger = logging.getLogger(__name__)
 

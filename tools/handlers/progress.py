@@ -15,8 +15,9 @@ class Progress:
     """Progress bars for training and validation on a terminal, and one log line an epoch everywhere.
 
     The line holds the mean loss, the learning rate, a metric of the validation if this epoch was validated, skipped
-    steps if there are any, and seconds; of an epoch that was resumed within, of what was left of it, and it says so.
-    ``History`` keeps the rest. Only rank 0 shows anything. List it after the validation.
+    steps if there are any, and seconds; ``History`` keeps the rest. Of an epoch that was resumed within, loss and
+    seconds are of the batches that were left, and the line says so. Only rank 0 shows anything. List it after the
+    validation.
 
     Args:
         validator: evaluator run by the trainer, if any.
@@ -26,7 +27,7 @@ class Progress:
     def __init__(self, validator: Engine | None = None, metric: str | None = None) -> None:
         self.validator = validator
         self.metric = metric
-        self.total, self.steps, self.done = 0.0, 0, 0
+        self.total, self.steps, self.before = 0.0, 0, 0
         self.rate: float | None = None
         self.begun = time.monotonic()
 
@@ -44,10 +45,11 @@ class Progress:
         engine.add_event_handler(Events.EPOCH_COMPLETED, self._line)
 
     def _begin(self, engine: Engine) -> None:
-        self.total, self.steps, self.done, self.begun = 0.0, 0, 0, time.monotonic()
+        state = engine.state
+        self.total, self.steps, self.begun = 0.0, 0, time.monotonic()
+        self.before = state.iteration - (state.epoch - 1) * state.epoch_length if state.epoch_length else 0
 
     def _add(self, engine: Engine) -> None:
-        self.done += 1
         optimizer = getattr(engine, "optimizer", None)
         if optimizer is not None:  # asked here, since a schedule may step before the line is written
             self.rate = float(optimizer.param_groups[0]["lr"])
@@ -67,6 +69,6 @@ class Progress:
         if getattr(engine.state, "incidents", 0):
             parts.append(f"{engine.state.incidents} steps skipped so far")
         parts.append(f"{time.monotonic() - self.begun:.1f} s")
-        if self.done < engine.state.epoch_length:
-            parts.append(f"of its last {self.done} of {engine.state.epoch_length} steps: resumed within")
+        if self.before:
+            parts.append(f"resumed after {self.before} of {engine.state.epoch_length} batches")
         logger.info("epoch %d of %d: %s", engine.state.epoch, engine.state.max_epochs, ", ".join(parts))

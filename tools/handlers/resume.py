@@ -56,9 +56,9 @@ def begin_afresh(folder: Path, state: dict[str, Any] | None, why: str | None, fr
 
 
 def put_aside(folder: Path, name: str, only_weights: bool = False) -> list[str]:
-    """Keep last.ckpt and model.pt of another run as ``last.NAME.ckpt`` and ``model.NAME.pt``; return those names.
+    """Keep what another run left as ``last.NAME.ckpt``, ``model.NAME.pt`` and ``temperature.NAME.json``; return names.
 
-    ``model.pt`` stays as well, until this run has a better one of its own, and so does its ``temperature.json``.
+    ``model.pt`` and its temperature stay as well, until this run has better ones of its own.
 
     Args:
         folder: of the checkpoints.
@@ -74,10 +74,10 @@ def put_aside(folder: Path, name: str, only_weights: bool = False) -> list[str]:
         else:
             os.replace(last, target)
             kept.append(target.name)
-    for path in (model, folder / TEMPERATURE):
-        if model.exists() and path.exists():
-            target = folder / f"{path.stem}.{name}{path.suffix}"
-            target.unlink(missing_ok=True)
+    for path in (model, folder / TEMPERATURE) if model.exists() else ():
+        target = folder / f"{path.stem}.{name}{path.suffix}"
+        target.unlink(missing_ok=True)  # without a temperature now, one that was kept before is of other weights
+        if path.exists():
             _link(path, target)
             kept.append(target.name)
     return kept

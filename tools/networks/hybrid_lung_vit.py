@@ -18,6 +18,7 @@ from monai.utils import ensure_tuple_rep
 from torch import nn
 
 from ..layers.cross_attention import CrossAttention
+from ..layers.mask_layers import mask_layers
 from ..layers.side_tokens import SideTokens, lung_cut
 from ..layers.token_encoder import TokenEncoder
 from ..layers.weight_init import init_weights
@@ -81,7 +82,7 @@ class HybridLungViT(nn.Module):
         rate = dropout_rate if dropout is None else dropout
         height, width = ensure_tuple_rep(img_size, 2)
         self.img_size = [height, width]
-        self.register_buffer("trained_size", torch.tensor(self.img_size))  # travels with the weights
+        self.register_buffer("trained_size", torch.tensor(self.img_size))  # saved with the weights, see loading
         self.feature_size = None if feature_size is None else list(ensure_tuple_rep(feature_size, 2))
         rows, columns = ensure_tuple_rep(token_grid, 2)
         count = rows * columns
@@ -122,7 +123,7 @@ class HybridLungViT(nn.Module):
         if not torch.jit.is_tracing() and (x.shape[1] != 2 or list(x.shape[2:]) != self.img_size):
             raise ValueError(
                 f"this network takes (B, 2, {self.img_size[0]}, {self.img_size[1]}), image and lung mask, got "
-                f"{x.shape}. Resize the image, or build the network with that img_size."
+                f"{x.shape}. Resize the image, or build the network with that img_size and train it so."
             )
         maps, cut = self.features(x), lung_cut(x[:, 1:])
         logits, weights = self.classify(maps, cut)
@@ -151,17 +152,19 @@ class HybridLungViT(nn.Module):
         return logits, weights[:, 0]
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any) -> None:
-        """Warn of weights that were trained at another size: they fit, and answer worse."""
+        """Warn of weights of another image size: with a convolutional stem they fit, and nothing measured holds."""
         key = prefix + "trained_size"
-        size = state_dict.get(key, self.trained_size).tolist()
-        if size != self.img_size:
+        size = state_dict.get(key)
+        if isinstance(size, torch.Tensor) and size.tolist() != self.img_size:
             logger.warning(
-                "these weights were trained with img_size %s, this network is built with %s: expect other answers than "
-                "those that were measured",
-                size,
+                "these weights were trained with img_size %s, this network is built with %s: what was measured of them "
+                "does not hold. Give the img_size of the training, or train at this one",
+                size.tolist(),
                 self.img_size,
             )
-        state_dict[key] = self.trained_size  # load_state_dict works on a copy: the caller's stays
+        # what is saved from here on counts as trained at this size; weights without the key are taken to be.
+        # load_state_dict works on a copy: the caller's stays
+        state_dict[key] = torch.tensor(self.img_size)
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
     @torch.jit.unused
@@ -191,8 +194,9 @@ class HybridLungViT(nn.Module):
         """Return what each place adds to the pooled head's answer: logit of class 1 less that of class 0.
 
         The class activation map of Zhou et al., "Learning Deep Features for Discriminative Localization", 2016,
-        https://arxiv.org/abs/1512.04150, exact for a linear layer on a mean. The values are those of
-        ``monai.visualize.CAM``, whose hooks would stay on a network that goes on training.
+        https://arxiv.org/abs/1512.04150, exact for a linear layer on a mean. Without ``feature_size``, and
+        less the biases, it is the difference of two maps of ``monai.visualize.CAM``, whose hooks would stay on a
+        network that goes on training.
 
         Returns:
             (B, 1, *img_size), pixels of the map enlarged; None without ``pooled_head``. The mean over the map (over
@@ -204,12 +208,3 @@ class HybridLungViT(nn.Module):
         weight = self.pooled_head[-1].weight
         places = torch.einsum("bchw,c->bhw", self.features(x), weight[1] - weight[0])[:, None]
         return F.interpolate(places, size=self.img_size, mode="nearest-exact")
-
-
-def mask_layers(hidden_size: int) -> nn.Sequential:
-    """Return the layers from a map (B, hidden_size, h, w) to the logits (B, 1, h, w) of a mask."""
-    return nn.Sequential(
-        nn.Conv2d(hidden_size, hidden_size // 4, kernel_size=3, padding=1),
-        nn.GELU(),
-        nn.Conv2d(hidden_size // 4, 1, kernel_size=1),
-    )
