@@ -29,7 +29,7 @@ ANSWERED = 8
 
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory) -> Path:
-    """The bundle with the demo's small network and random weights that are far from undecided."""
+    """The bundle with the demo's small network and random weights whose answers differ from image to image."""
     folder = tmp_path_factory.mktemp("bundles") / MODEL
     shutil.copytree(REPOSITORY / "bundles" / MODEL, folder, ignore=shutil.ignore_patterns("models", "eval"))
     demo = json.loads((folder / "configs" / "demo.json").read_text(encoding="utf-8"))
@@ -42,7 +42,7 @@ def bundle(tmp_path_factory) -> Path:
     parser.read_config(folder / "configs" / "inference.json")
     torch.manual_seed(0)
     network = parser.get_parsed_content("network_def")
-    torch.nn.init.normal_(network.head[-1].weight, std=1.0)
+    torch.nn.init.normal_(network.head[-1].weight, std=0.1)
     (folder / "models").mkdir()
     torch.save(network.state_dict(), folder / "models" / "model.pt")
     return folder
