@@ -129,7 +129,7 @@ def test_wrong_places(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"nowhere does not exist; expected there: train/ and test/"):
         datalist(tmp_path / "nowhere", "training", tmp_path)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(FileNotFoundError, match=r"empty has neither of them; .*prepare kermany --source RAW"):
+    with pytest.raises(FileNotFoundError, match=r"empty holds no data set; .*prepare kermany --source RAW"):
         prepare(tmp_path / "empty", tmp_path / "out")
     (tmp_path / "file.zip").write_text("")
     with pytest.raises(NotADirectoryError, match="a folder is needed, this is a file: .*file.zip; unpack"):

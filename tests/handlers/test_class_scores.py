@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -182,6 +183,12 @@ def test_inference_writes_one_table_and_pictures(tmp_path):
         assert (p >= 0.5) == (q >= 0.5)
     entries = json.loads((tmp_path / "attention" / "index.json").read_text())
     assert [entry["kind"] for entry in entries] == ["unlabelled"] * 6
+    write_json(tmp_path / "summary.json", {"bundle": "x", "workflow": "inference"})
+    called = Counter(row["prediction"] for row in rows)
+    text = build_report(tmp_path).read_text()
+    assert f"6 images: {called['normal']} called normal, {called['pneumonia']} called pneumonia." in text
+    for row in rows:
+        assert f"<td>{row['file']}</td><td>{row['probability_normal']}</td>" in text
     assert all((tmp_path / "attention" / entry["picture"]).stat().st_size > 1000 for entry in entries)
 
 

@@ -49,7 +49,13 @@ def test_weights_with_other_names_show_both_names(tmp_path):
         start(LoadWeights(tmp_path / "model.pt", network(0)))
 
 
-@pytest.mark.parametrize("kind", ["half", "empty", "pointer", "module", "tensor"])
+def test_a_checkpoint_to_go_on_from_is_not_taken_for_weights(tmp_path):
+    torch.save({"fingerprint": "a", "epoch": 1, "network": network(0).state_dict()}, tmp_path / "model.pt")
+    with pytest.raises(ValueError, match=r"is a checkpoint to go on training from, not weights: give the model\.pt"):
+        start(LoadWeights(tmp_path / "model.pt", network(0)))
+
+
+@pytest.mark.parametrize("kind", ["half", "empty", "pointer", "text", "module", "tensor"])
 def test_what_is_no_file_of_weights_is_told_to_be_copied_again(tmp_path, kind):
     path = tmp_path / "model.pt"
     torch.save(network(0).state_dict(), path)
@@ -57,7 +63,9 @@ def test_what_is_no_file_of_weights_is_told_to_be_copied_again(tmp_path, kind):
     if kind in ("module", "tensor"):
         torch.save(network(0) if kind == "module" else torch.zeros(3), path)
     else:
-        path.write_bytes({"half": whole[: len(whole) // 2], "empty": b"", "pointer": b"version https://git-lfs"}[kind])
+        path.write_bytes(
+            {"half": whole[: len(whole) // 2], "empty": b"", "pointer": b"version https://git", "text": b"hello"}[kind]
+        )
     with pytest.raises(ValueError, match=r"model.pt cannot be read as weights \(\w+\): copy or download it again"):
         start(LoadWeights(path, network(0)))
 

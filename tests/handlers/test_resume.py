@@ -156,7 +156,7 @@ def test_finished_run_is_not_trained_again_and_afresh_keeps_what_was(tmp_path, c
     run_here(tmp_path)
     before = (tmp_path / "models" / "model.pt").read_bytes()
     assert run_here(tmp_path) == []
-    assert "this run is finished: all 3 epochs are done" in caplog.text
+    assert "this run is finished: all 3 epochs are done; give a larger --max_epochs to go on, or --res" in caplog.text
     assert (tmp_path / "models" / "model.pt").read_bytes() == before
     assert run_here(tmp_path, "--fingerprint", "b" * 64, "--epochs", 1) == list(range(1, 7))
     assert "starting afresh: other data or another configuration" in caplog.text
@@ -164,6 +164,9 @@ def test_finished_run_is_not_trained_again_and_afresh_keeps_what_was(tmp_path, c
     assert read_checkpoint(tmp_path / "models" / "last.aaaaaaaa.ckpt")["iteration"] == 18
     assert run_here(tmp_path, "--fingerprint", "b" * 64, "--epochs", 1, "--afresh") == list(range(1, 7))
     assert "starting afresh: resume is false" in caplog.text
+    assert "in the place of what was kept" not in caplog.text
+    assert run_here(tmp_path, "--fingerprint", "b" * 64, "--epochs", 1, "--afresh") == list(range(1, 7))
+    assert "model.bbbbbbbb.pt, in the place of what was kept under these names)" in caplog.text
 
 
 def test_run_that_begins_from_weights_is_trained_again_and_keeps_one_step_back(tmp_path, caplog):

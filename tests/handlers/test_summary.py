@@ -9,6 +9,7 @@ from ignite.engine import Engine, Events
 from tools.handlers import summary as module
 from tools.handlers.summary import RunSummary
 from tools.report.run_files import json_lines, write_text
+from tools.report.sections.head import head
 
 
 def engine_with(folder, **kwargs):
@@ -66,7 +67,7 @@ def test_real_data_is_not_a_phantom_and_no_validation_is_no_metric(tmp_path):
 
 
 def test_an_evaluation_reports_the_metrics_of_its_engine(tmp_path):
-    engine = engine_with(tmp_path, workflow="evaluate")
+    engine = engine_with(tmp_path, workflow="evaluate", split="validation")
 
     @engine.on(Events.ITERATION_COMPLETED)
     def score(engine):
@@ -75,6 +76,8 @@ def test_an_evaluation_reports_the_metrics_of_its_engine(tmp_path):
     engine.run([0])
     assert summary_of(tmp_path)["metric"]["best"] == 0.25
     assert summary_of(tmp_path)["metrics"] == {"dice": 0.25}
+    assert summary_of(tmp_path)["split"] == "validation"
+    assert any("validation part" in part for part in head("title", summary_of(tmp_path)))
 
 
 def test_a_failure_is_recorded_and_raised(tmp_path):

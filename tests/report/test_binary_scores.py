@@ -108,6 +108,15 @@ def test_intervals_are_by_patient():
     assert bootstrap_intervals(score, ["a"] * 200 + ["b"] * 200) == {}
 
 
+def test_no_interval_is_claimed_where_all_are_right():
+    labels = np.array([0, 1] * 15)
+    found = bootstrap_intervals(
+        lambda w: scores_of(labels, 0.3 + 0.6 * labels * (labels.cumsum() > 2), 0.5, w), range(30)
+    )
+    assert "specificity" not in found
+    assert found["sensitivity"][0] < found["sensitivity"][1] == 1
+
+
 def test_subtypes_are_compared_with_all_normals():
     kinds = ["normal"] * 4 + ["virus", "virus", "bacteria", "bacteria", "bacteria"]
     found = by_subtype(LABELS, PROBABILITIES, kinds)

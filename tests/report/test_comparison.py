@@ -104,6 +104,12 @@ def test_a_patient_with_a_value_in_one_run_is_no_pair_and_is_named(tmp_path):
     assert "they have a Dice in one run only: p01" in read(b / "compare" / "compare.html").text
 
 
+def test_a_classifier_is_told_that_segmentations_are_compared(tmp_path):
+    write_json(tmp_path / "classes.json", {"n": 3})
+    with pytest.raises(ValueError, match="is a run of a classifier: segmentations are compared"):
+        read_run(tmp_path)
+
+
 def test_runs_on_other_data_are_refused_with_every_reason(tmp_path):
     a = write_run(tmp_path / "a", [0.5, 0.6], ["x", "y"], target_ml=[10.0, 20.0])
     b = write_run(tmp_path / "b", [0.5, 0.6], ["y", "z"], "beef" * 16, target_ml=[25.0, 1.0])

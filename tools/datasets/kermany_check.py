@@ -72,7 +72,7 @@ def root_of(source: Path) -> Path:
     if root is None:
         if source.exists() and not source.is_dir():
             raise NotADirectoryError(f"a folder is needed, this is a file: {source}; unpack the archive first")
-        state = "has neither of them" if source.exists() else "does not exist"
+        state = "holds no data set" if source.exists() else "does not exist"
         raise FileNotFoundError(
             f"{source.absolute()} {state}; expected there: train/ and test/, each with NORMAL/ and PNEUMONIA/, or the "
             f"{FILE_NAME} that this makes: {own_command('prepare kermany --source RAW --output DIR')}"

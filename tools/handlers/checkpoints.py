@@ -174,7 +174,8 @@ class Checkpoints:
         self.saved_at = state["iteration"]
         done = finished(state, engine.state.max_epochs)
         if done:
-            logger.warning("this run is finished: %s. Train anew with --resume false.", done)
+            more = "" if state["stop_reason"] else "give a larger --max_epochs to go on, or "
+            logger.warning("this run is finished: %s; %s--resume false to train anew", done, more)
             engine.state.stop_reason = state["stop_reason"]
             engine.terminate(skip_completed=True)
             return

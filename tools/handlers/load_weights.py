@@ -1,6 +1,5 @@
 """Load a network's weights before a run, and say what to do when there are none."""
 
-import pickle
 from pathlib import Path
 
 import torch
@@ -50,9 +49,9 @@ class LoadWeights:
         device = next(self.network.parameters()).device
         try:
             CheckpointLoader(str(self.load_path), {"model": self.network}, map_location=device)(engine)
-        except torch.OutOfMemoryError:
+        except (OSError, torch.OutOfMemoryError):
             raise
-        except (RuntimeError, TypeError, EOFError, pickle.UnpicklingError) as error:
+        except Exception as error:  # a file of any kind fails anywhere in torch
             # the last line of a failure tells the first cause, here pages of torch
             raise ValueError(f"{self.load_path.resolve()} {_why(error)}") from None
         if self.fold:
@@ -67,6 +66,8 @@ def _why(error: Exception) -> str:
     found = [next((line for line in lines if line.startswith(kind)), None) for kind in kinds]
     if not any(found):
         return f"cannot be read as weights ({type(error).__name__}): copy or download it again, or train"
+    if found[1] and '"fingerprint"' in found[1]:
+        return "is a checkpoint to go on training from, not weights: give the model.pt beside it"
     shown = "; ".join(line[:160].rstrip(".") + ("..." if len(line) > 160 else "") for line in found if line)
     return (
         f"must hold the weights of the network that this configuration builds, they do not fit it: {shown}. Give the "

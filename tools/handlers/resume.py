@@ -47,7 +47,9 @@ def begin_afresh(folder: Path, state: dict[str, Any] | None, why: str | None, fr
     A run that begins from weights keeps those, and one step back only.
     """
     name = "previous" if from_weights or state is None else state["fingerprint"][:8]
+    replaced = (folder / f"model.{name}.pt").exists()
     kept = ", ".join(put_aside(folder, name, only_weights=from_weights))
+    kept += ", in the place of what was kept under these names" if kept and replaced else ""
     if why:
         logger.warning("starting afresh: %s; the checkpoint of the former run is kept (%s)", why, kept)
     elif kept:

@@ -42,6 +42,7 @@ class RunSummary:
         workflow: ``train``, ``evaluate`` or ``inference``.
         data: the items of the run, which say whether they are phantoms.
         dataset: name of the dataset.
+        split: the part of it that is scored.
         device: where the network lies.
         amp: whether, or in which precision, it computed.
         seed: the seed of the run.
@@ -58,6 +59,7 @@ class RunSummary:
         workflow: str = "train",
         data: Sequence[Mapping[str, Any]] = (),
         dataset: str | None = None,
+        split: str | None = None,
         device: Any = None,
         amp: Any = False,
         seed: int | None = None,
@@ -69,7 +71,7 @@ class RunSummary:
         self.chosen_by = chosen_by or metric
         self.workflow = workflow
         self.data = data
-        self.facts = {"dataset": dataset, "device": device, "amp": amp, "seed": seed}
+        self.facts = {"dataset": dataset, "split": split, "device": device, "amp": amp, "seed": seed}
         self.data_fingerprint = data_fingerprint
         self.report = report
         self.bundle, self.config = _running_bundle()

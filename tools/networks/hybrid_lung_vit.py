@@ -158,9 +158,10 @@ class HybridLungViT(nn.Module):
         if isinstance(size, torch.Tensor) and size.tolist() != self.img_size:
             logger.warning(
                 "these weights were trained with img_size %s, this network is built with %s: what was measured of them "
-                "does not hold. Give the img_size of the training, or train at this one",
+                'does not hold. Give --img_size "%s" here, too, or train at this one',
                 size.tolist(),
                 self.img_size,
+                size.tolist(),
             )
         # what is saved from here on counts as trained at this size; weights without the key are taken to be.
         # load_state_dict works on a copy: the caller's stays

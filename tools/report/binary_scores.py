@@ -106,7 +106,10 @@ def bootstrap_intervals(
     seed: int = 0,
     resamples: int = RESAMPLES,
 ) -> dict[str, tuple[float, float]]:
-    """Return 95 % intervals of scores, whole patients drawn with replacement; none under ten patients.
+    """Return 95 % intervals of scores, whole patients drawn with replacement.
+
+    None is claimed under ten patients, nor where all draws agree: that 15 of 15 are right does not make it certain that
+    the next one is.
 
     Args:
         score: weights (N,) -> scores by name.
@@ -124,7 +127,7 @@ def bootstrap_intervals(
     for name in drawn[0]:
         values = np.array([one[name] for one in drawn])
         values = values[np.isfinite(values)]
-        if len(values):
+        if len(values) and np.ptp(values) > 0:
             low, high = np.percentile(values, [2.5, 97.5])
             intervals[name] = (float(low), float(high))
     return intervals

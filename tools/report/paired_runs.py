@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .class_scores import CLASSES_JSON
 from .run_files import PATIENTS_JSON, SUMMARY, read_json
 from .score_names import LESION_SCORES, scores_in
 
@@ -43,11 +44,13 @@ def read_run(folder: Path) -> Run:
 
     Raises:
         FileNotFoundError: when the folder holds no scored patients.
-        ValueError: when a file in it cannot be read; names the file.
+        ValueError: for a run of a classifier, or when a file in it cannot be read; names the file.
 
     """
     scores = read_json(folder / PATIENTS_JSON)
     if not (scores or {}).get("rows"):
+        if (folder / CLASSES_JSON).is_file():
+            raise ValueError(f"{folder} is a run of a classifier: segmentations are compared, patient by patient.")
         raise FileNotFoundError(
             f"{folder} holds no {PATIENTS_JSON} with patients: give the output_dir of a training or an evaluation."
         )

@@ -17,6 +17,7 @@ from .run_files import (
     read_json_lines,
     write_text,
 )
+from .sections.answers import answers
 from .sections.classes import classes
 from .sections.head import head
 from .sections.patients import patients
@@ -49,6 +50,7 @@ def build_report(output_dir: str | Path) -> Path:
         *head(title, summary),
         *curves(folder, read_json_lines(folder / HISTORY)),
         *patients(read_json(folder / PATIENTS_JSON) or {}, summary.get("workflow")),
+        *answers(folder, summary.get("workflow")),
         *classes(folder),
         *sweep(folder, read_json(folder / SWEEP_JSON) or {}),
         *slices(folder),

@@ -16,6 +16,7 @@ def head(title: str, summary: Mapping[str, Any]) -> list[str]:
     """Return title, notices and the numbers one looks for first."""
     parts = [page.heading(title, 1)]
     names = [f"{name} {summary[name]}" for name in ("version", "dataset", "device") if summary.get(name)]
+    names += [f"{summary['split']} part"] if summary.get("split") else []
     parts.append(page.paragraph(", ".join(names) or "No summary.json: the run did not get to its end."))
     if summary.get("is_phantom"):
         parts.append(page.banner(SMOKE_ONLY))
