@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-FEWEST_PATIENTS = 10
+from .bootstrap import FEWEST_FOR_INTERVAL, interval
+
 RESAMPLES = 1000
 
 
@@ -119,7 +120,7 @@ def bootstrap_intervals(
     """
     of_row = np.unique(np.asarray(patients, dtype=str), return_inverse=True)[1]
     count = int(of_row.max(initial=-1)) + 1
-    if count < FEWEST_PATIENTS:
+    if count < FEWEST_FOR_INTERVAL:
         return {}
     rng = np.random.default_rng(seed)
     drawn = [score(rng.multinomial(count, np.full(count, 1 / count)).astype(float)[of_row]) for _ in range(resamples)]
@@ -127,9 +128,9 @@ def bootstrap_intervals(
     for name in drawn[0]:
         values = np.array([one[name] for one in drawn])
         values = values[np.isfinite(values)]
-        if len(values) and np.ptp(values) > 0:
-            low, high = np.percentile(values, [2.5, 97.5])
-            intervals[name] = (float(low), float(high))
+        low, high = interval(values) if len(values) else (None, None)
+        if low is not None:
+            intervals[name] = (low, high)
     return intervals
 
 

@@ -35,7 +35,7 @@ def spread(values: Sequence[float], seed: int = 0) -> dict[str, Any]:
     if len(known) > 1:
         found["sd"] = float(known.std(ddof=1))
     if len(known) >= FEWEST_FOR_INTERVAL:
-        found["low"], found["high"] = _interval(known[_drawn(len(known), seed)].mean(axis=1))
+        found["low"], found["high"] = interval(known[_drawn(len(known), seed)].mean(axis=1))
     return found
 
 
@@ -52,7 +52,7 @@ def ratio(parts: Sequence[float], wholes: Sequence[float], seed: int = 0) -> dic
         found["value"] = float(part.sum() / whole.sum())
     if len(whole) >= FEWEST_FOR_INTERVAL:
         drawn = _drawn(len(whole), seed)
-        found["low"], found["high"] = _interval(part[drawn].sum(axis=1) / whole[drawn].sum(axis=1))
+        found["low"], found["high"] = interval(part[drawn].sum(axis=1) / whole[drawn].sum(axis=1))
     return found
 
 
@@ -61,7 +61,7 @@ def _drawn(count: int, seed: int) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, count, size=(RESAMPLES, count))
 
 
-def _interval(statistics: np.ndarray) -> tuple[float, float] | tuple[None, None]:
+def interval(statistics: np.ndarray) -> tuple[float, float] | tuple[None, None]:
     """Return the 2.5th and 97.5th percentile, None for both when all statistics are the same."""
     if np.ptp(statistics) <= SAME * np.abs(statistics).max():
         return None, None
