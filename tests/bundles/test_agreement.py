@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.bundles.bundle_runs import BUNDLES, SEGMENTERS, build, configs
+from tests.bundles.bundle_runs import BUNDLES, CLASSIFIERS, SEGMENTERS, build, configs
 from tools.bundle.checks.agreement import MAY_DIFFER, different_steps, different_values, image_steps
 
 
@@ -20,6 +20,14 @@ def test_an_image_goes_through_the_same_steps_in_training_evaluation_and_inferen
     train, evaluate, inference = (configs(bundle, name) for name in ("train", "evaluate", "inference"))
     assert len(image_steps(train["preprocessing_steps"])) > 3
     assert different_steps(train, evaluate, inference) == []
+
+
+@pytest.mark.parametrize("bundle", CLASSIFIERS)
+def test_validation_and_inference_average_the_same_views(bundle):
+    both = (configs(bundle, "train")["validate"]["inferer"], configs(bundle, "inference")["inferer"])
+    views = [{key: value for key, value in inferer.items() if key != "inferer"} for inferer in both]
+    assert views[0] == views[1]
+    assert (views[0]["flip"], views[0]["rotations_deg"]) == ("@flip_tta", "@tta_rotations_deg")
 
 
 @pytest.mark.parametrize("bundle", BUNDLES)

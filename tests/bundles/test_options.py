@@ -150,6 +150,7 @@ class TestDeiT:
                   "cutmix_alpha", "stem_weights"}  # fmt: skip
         assert set(learning) - shared - set(profile) == set()
         assert {"img_size", "augmentation"} <= set(profile)
+        assert profile["tta_rotations_deg"] == [0], "its images are seldom turned in training"
 
     def test_weights_by_name_without_the_overlay_are_refused(self, bundle, xrays, tmp_path):
         name = "facebook/deit-base-patch16-224"

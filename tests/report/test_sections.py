@@ -7,6 +7,7 @@ import pytest
 from matplotlib.image import imread
 
 from tests.report.page_reader import read
+from tools.report.class_scores import all_scores
 from tools.report.lesion_summary import lesion_summary
 from tools.report.patient_table import summarise
 from tools.report.report import build_report
@@ -122,3 +123,21 @@ def test_the_band_is_drawn_where_an_interval_is_claimed():
     columns = np.flatnonzero(changed.any(axis=0)) / changed.shape[1]
     assert changed.sum() > 1000
     assert 0.2 < columns.min() < columns.max() < 0.5, "between the first two of three thresholds"
+
+
+@pytest.mark.parametrize(
+    ("temperature", "split", "source"),
+    [
+        (None, None, "on these very images, so the value after it is too good"),
+        (
+            1.5,
+            "validation",
+            "on the validation part of the training: if that is what was scored, the value after it is",
+        ),
+        (1.5, "test", "on the validation part of the training. It changes no call at 0.5."),
+    ],
+)
+def test_a_temperature_that_saw_the_scored_images_is_said_to_be_too_good(text, temperature, split, source):
+    rows = [{"label": label, "probability": p} for label, p in ((0, 0.1), (0, 0.7), (1, 0.4), (1, 0.9))]
+    page = text(summary={"split": split}, classes=all_scores(rows, ("normal", "pneumonia"), temperature=temperature))
+    assert f"fitted {source}" in page

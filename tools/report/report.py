@@ -51,7 +51,7 @@ def build_report(output_dir: str | Path) -> Path:
         *curves(folder, read_json_lines(folder / HISTORY)),
         *patients(read_json(folder / PATIENTS_JSON) or {}, summary.get("workflow")),
         *answers(folder, summary.get("workflow")),
-        *classes(folder),
+        *classes(folder, summary.get("split")),
         *sweep(folder, read_json(folder / SWEEP_JSON) or {}),
         *slices(folder),
         *reconstructions(folder),

@@ -23,10 +23,15 @@ TITLES = {
 }
 
 
-def classes(folder: Path) -> list[str]:
-    """Return the section of the run in ``folder``, nothing when it scored no classes; pictures are kept as files."""
-    scores = read_json(folder / CLASSES_JSON)
-    parts = [] if not scores else [*_scores(scores), *_pictures(folder, scores), *_classes(scores)]
+def classes(folder: Path, split: str | None = None) -> list[str]:
+    """Return the section of the run in ``folder``, nothing when it scored no classes; pictures are kept as files.
+
+    ``split`` is the part that was scored: a temperature is fitted on the "validation" of its own training.
+    """
+    scores, parts = read_json(folder / CLASSES_JSON), []
+    if scores:
+        parts = [*_scores(scores), *_pictures(folder, scores), *_classes(scores)]
+        parts += _calibration(scores["calibration"], split)
     return parts + _attention(folder / ATTENTION)
 
 
@@ -68,12 +73,19 @@ def _classes(scores: Mapping[str, Any]) -> list[str]:
         rows = [(name, _number(kind["auc"]), _number(kind["sensitivity"]), kind["n"]) for name, kind in kinds.items()]
         header = ("subtype", f"AUC against {scores['class_names'][0]}", "sensitivity", "images")
         parts += [page.heading("By subtype"), page.table(header, rows)]
-    found = scores["calibration"]
-    source = "on these very images, so the value after it is too good" if found["fitted_here"] else "on validation"
+    return parts
+
+
+def _calibration(found: Mapping[str, Any], split: str | None) -> list[str]:
+    source = "on these very images" if found["fitted_here"] else "on the validation part of the training"
+    if found["fitted_here"]:
+        source += ", so the value after it is too good"
+    elif split == "validation":
+        source += ": if that is what was scored, the value after it is too good"
     rows = [(name, _number(found[name]["ece"]), _number(found[name]["log_loss"])) for name in ("before", "after")]
     text = f"Temperature {found['temperature']:.3f}, fitted {source}. It changes no call at 0.5."
     header = ("temperature", "ECE", "log-loss")
-    return [*parts, page.heading("Calibration"), page.paragraph(text), page.table(header, rows)]
+    return [page.heading("Calibration"), page.paragraph(text), page.table(header, rows)]
 
 
 def _attention(folder: Path) -> list[str]:
@@ -90,9 +102,9 @@ def _attention(folder: Path) -> list[str]:
     text = (
         "Left: lung mask and the cut between the sides; a box means that no lungs were found. Then: the attention of "
         "the CLS token over both sides. Right, where the mean of the map answers beside the tokens: what each place "
-        "adds to that part of the answer, red for the second class, blue for the first. Both are of the image without "
-        "its mirror, over which the probability may be averaged; each picture has its own scale, and all are drawn as "
-        "the network sees them, squashed to its size."
+        "adds to that part of the answer, red for the second class, blue for the first. Both are of the image as it "
+        "is, without its mirror image or turned ones, over which the probability may be averaged; each picture has its "
+        "own scale, and all are drawn as the network sees them, squashed to its size."
     )
     return [page.heading("Attention"), page.paragraph(text), page.gallery(pictures)]
 
