@@ -128,11 +128,12 @@ def test_the_band_is_drawn_where_an_interval_is_claimed():
 @pytest.mark.parametrize(
     ("temperature", "split", "source"),
     [
-        (None, None, "on these very images, so the value after it is too good"),
+        (None, None, "on these very images, so the value after it is too good. It changes no call at 0.5."),
         (
             1.5,
             "validation",
-            "on the validation part of the training: if that is what was scored, the value after it is",
+            "on the validation part of the training: "
+            "if that is what was scored, the value after it is too good. It changes no call at 0.5.",
         ),
         (1.5, "test", "on the validation part of the training. It changes no call at 0.5."),
     ],

@@ -78,6 +78,6 @@ def turned(images: torch.Tensor, degrees: float) -> torch.Tensor:
         return images
     centre = [(size - 1) / 2 for size in images.shape[2:]]
     there, back = (create_translate(2, [sign * place for place in centre], backend="torch") for sign in (1, -1))
-    with torch.autocast(images.device.type, enabled=False):  # places in bfloat16 are off by half a pixel
+    with torch.autocast(images.device.type, enabled=False):  # bfloat16 is too coarse for places
         matrix = there @ create_rotate(2, math.radians(degrees), backend="torch") @ back
         return AffineTransform(align_corners=False)(images, matrix.to(images))
